@@ -1,0 +1,74 @@
+"""What every catalog entry is made of: a name, parameters with defaults and bounds, a formula, a source.
+
+A catalog file ends in one literal table of parts; nothing else has to change when a part is added. This module
+knows nothing of kernels, so reading a study file costs no compiler import.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+class _Required:
+    """The default of a parameter that a study has to give."""
+
+    def __repr__(self) -> str:
+        return "required"
+
+
+REQUIRED = _Required()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a part.
+
+    `kind` is what a study file may write: ``"number"`` (an integer is taken as a float), ``"integer"``,
+    ``"boolean"``, ``"numbers"``, ``"integers"`` or ``"texts"`` (a list of `length` entries), ``"text"``,
+    or ``"init"`` (a part of the catalog of initialisers). Bounds apply to every number of a list.
+    """
+
+    default: Any = REQUIRED
+    kind: Literal["number", "integer", "boolean", "numbers", "integers", "text", "texts", "init"] = "number"
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
+    length: tuple[int, int] | None = None
+    doc: str = ""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named entry of a catalog.
+
+    `check`, where given, receives the parameters with defaults filled in and returns what is wrong with their
+    combination, or None.
+    """
+
+    name: str
+    formula: str
+    source: str
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    check: Callable[[Mapping[str, Any]], str | None] | None = None
+
+    def defaults(self) -> dict[str, Any]:
+        """Parameter defaults by name; None where a study has to give the value."""
+        return {
+            name: None if parameter.default is REQUIRED else parameter.default
+            for name, parameter in self.parameters.items()
+        }
+
+
+def table(*parts: Any) -> dict[str, Any]:
+    """The literal table of a catalog file, by name, in the order written.
+
+    Raises:
+        ValueError: two parts share a name.
+    """
+    by_name = {part.name: part for part in parts}
+    if len(by_name) != len(parts):
+        raise ValueError("two parts of one catalog share a name")
+    return by_name

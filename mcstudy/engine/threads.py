@@ -1,0 +1,231 @@
+"""Runs work units on threads: each takes the next unit from a queue, and kernels hold no lock.
+
+What a unit computes depends on nothing but its cells and trial numbers, so the queue's order, the number of threads
+and the size of units are free.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mcstudy.engine.cost import trial_nanoseconds
+from mcstudy.engine.program import Program, build, check_steps
+from mcstudy.engine.sharing import groups
+from mcstudy.plan import Cell, Table
+
+HISTORY_TRIALS = 512
+"""Trials, from the first, whose loss at every check is kept."""
+
+UNIT_SECONDS = 0.5
+MOST_STATE_PACKS = 1 << 16
+
+
+class Unit(NamedTuple):
+    """A group's program and the trials to train: `first` ≤ i < `last`."""
+
+    program: Program
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class UnitResult:
+    """Rows of one cell for the trials from `first` on.
+
+    `rows` holds equally long arrays: trial, outcome (codes), steps, loss_first, loss_last. `history` holds the loss at
+    each check, (kept trials, checks), nan after the end; it may have no rows.
+    """
+
+    cell: Cell
+    first: int
+    rows: dict[str, np.ndarray]
+    history: np.ndarray
+
+
+def available_threads() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def units(
+    cells: Sequence[Cell],
+    tables: Mapping[str, Table],
+    missing: Callable[[Cell], Sequence[tuple[int, int]]],
+    size: int | None = None,
+) -> Iterator[Unit]:
+    """Work units for what is missing, the first trials of every group first.
+
+    Args:
+        cells: the cells to train.
+        tables: the data of table tasks, by digest.
+        missing: ranges [first, last) of trials that a cell still needs.
+        size: trials of a unit; by default as many as take about half a second.
+    """
+    plans: list[tuple[Program, list[tuple[int, int]], int]] = []
+    for group in groups(cells):
+        by_range: dict[tuple[tuple[int, int], ...], list[Cell]] = {}
+        for cell in group:
+            ranges = tuple(missing(cell))
+            if ranges:
+                by_range.setdefault(ranges, []).append(cell)
+        for ranges, members in by_range.items():
+            for part in _parts(members):
+                program = build(part, tables)
+                plans.append((program, list(ranges), size or _unit_trials(program)))
+    rounds = [_cut(ranges, trials) for _, ranges, trials in plans]
+    # Deal the units out so that all cells advance together; a stop half way then leaves a balanced study.
+    totals = [len(cut) for cut in rounds]
+    order = sorted(((i + 0.5) / totals[plan], plan, i) for plan in range(len(plans)) for i in range(totals[plan]))
+    for _, plan, i in order:
+        yield Unit(plans[plan][0], *rounds[plan][i])
+
+
+def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+    """Cells in lots whose state fits the memory of a core's cache many times over, so that lots stay few."""
+    lot: list[Cell] = []
+    packs = 0
+    for cell in cells:
+        widths = [cell.settings["task"]["n_inputs"], *cell.settings["network"]["hidden"], 1]
+        need = 8 * sum((n + 1) * m for n, m in zip(widths, widths[1:], strict=False))
+        if lot and packs + need > MOST_STATE_PACKS:
+            yield lot
+            lot, packs = [], 0
+        lot.append(cell)
+        packs += need
+    yield lot
+
+
+def _unit_trials(program: Program) -> int:
+    trials = UNIT_SECONDS * 1e9 / max(1.0, trial_nanoseconds(program.cells))
+    return int(min(1 << 16, max(1, trials // program.lanes))) * program.lanes
+
+
+def _cut(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    pieces = []
+    for first, last in ranges:
+        start = first
+        while start < last:
+            end = min(last, (start // size + 1) * size)
+            pieces.append((start, end))
+            start = end
+    return pieces
+
+
+def run_unit(unit: Unit, memory: tuple[np.ndarray, np.ndarray], stop: np.ndarray) -> list[UnitResult]:
+    """Train a unit; with `stop` set half way, only the trials that were finished are returned."""
+    from mcstudy.training.loop import train
+
+    program = unit.program
+    count, trials = len(program.cells), unit.last - unit.first
+    kept = max(0, min(HISTORY_TRIALS, unit.last) - unit.first)
+    outcome = np.zeros((count, trials), np.int8)
+    steps = np.zeros((count, trials), np.int32)
+    loss_first, loss_last = np.zeros((count, trials)), np.zeros((count, trials))
+    history = np.full((count, kept, max(program.checks)), np.nan)
+    done = train(
+        *memory,
+        program.group_table,
+        program.cell_table,
+        program.layer_table,
+        program.axes,
+        program.tables,
+        program.points,
+        np.array([unit.first, unit.last], np.int64),
+        program.scratch,
+        (outcome, steps, loss_first, loss_last, history, np.zeros((count, 0, 0, 0))),
+        stop,
+    )
+    if done == 0:
+        return []
+    number = np.arange(unit.first, unit.first + done, dtype=np.int64)
+    results = []
+    for c, cell in enumerate(program.cells):
+        rows = {
+            "trial": number,
+            "outcome": outcome[c, :done].astype(np.uint8),
+            "steps": steps[c, :done],
+            "loss_first": loss_first[c, :done].astype(program.dtype),
+            "loss_last": loss_last[c, :done].astype(program.dtype),
+        }
+        results.append(UnitResult(cell, unit.first, rows, history[c, :done, : len(check_steps(cell))]))
+    return results
+
+
+def run_units(
+    work: Iterator[Unit], threads: int, receive: Callable[[list[UnitResult]], None], idle: Callable[[], None]
+) -> None:
+    """Train units on threads and hand each one's rows to `receive`, in this thread.
+
+    `idle` is called about ten times a second. When either raises, or Ctrl-C arrives, the threads stop within a step
+    of training, what they had finished is handed over, and the exception goes on.
+
+    Raises:
+        Exception: what a worker raised.
+    """
+    stop = np.zeros(1, np.int64)
+    lock = threading.Lock()
+    results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    def worker() -> None:
+        memory: tuple[np.ndarray, np.ndarray] | None = None
+        program: Program | None = None
+        try:
+            while not stop[0]:
+                with lock:
+                    unit = next(work, None)
+                if unit is None:
+                    break
+                if unit.program is not program:
+                    program, memory = unit.program, unit.program.memory()
+                assert memory is not None
+                results.put(run_unit(unit, memory, stop))
+            results.put(None)
+        except BaseException as error:
+            results.put(error)
+
+    pool = [threading.Thread(target=worker, name=f"mcstudy-{i}", daemon=True) for i in range(threads)]
+    for thread in pool:
+        thread.start()
+    alive = len(pool)
+    failure: BaseException | None = None
+    tick = time.monotonic()
+    while alive:
+        try:
+            item = _next(results)
+            if item is None:
+                alive -= 1
+            elif isinstance(item, BaseException):
+                alive -= 1
+                raise item
+            elif item is not _NOTHING:
+                receive(item)
+            if time.monotonic() - tick > 0.1:
+                tick = time.monotonic()
+                idle()
+        except BaseException as error:
+            stop[0] = 1
+            failure = failure or error
+    for thread in pool:
+        thread.join()
+    if failure is not None:
+        raise failure
+
+
+_NOTHING = object()
+
+
+def _next(results: queue.SimpleQueue[Any]) -> Any:
+    try:
+        return results.get(timeout=0.1)
+    except queue.Empty:
+        return _NOTHING

@@ -1,0 +1,177 @@
+"""Figures with a mark per cell: rates as dots with intervals, outcomes as stacked bars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcstudy.figures import style
+from mcstudy.figures.layout import PAGE_HEIGHT, Band, Panel, Sheet, bands, levels, pages, roles
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LABEL_WIDTH = 2.3
+_BAR = 0.165
+
+
+def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
+    """The rate of each cell as a dot with its interval.
+
+    Args:
+        frame: as `mcstudy.statistics.rates` returns it.
+        keys: the varied keys.
+
+    Yields:
+        The pages.
+    """
+    from matplotlib.lines import Line2D
+
+    chosen = roles(frame, keys)
+    hues = levels(frame, chosen.hue)
+    colors = style.colors()
+    rows = levels(frame, chosen.y)
+    labels = {row: style.wrapped(row, _LABEL_WIDTH) for row in rows}
+    tallest = max(label.count("\n") for label in labels.values())
+    unit = max(0.25, 0.12 * len(hues) + 0.08, 0.13 * tallest + 0.16)
+    legend = None
+    if chosen.hue:
+        handles = [
+            Line2D([], [], color=color, marker=marker, markersize=4.5, linewidth=1.3)
+            for color, marker in zip(colors, style.MARKERS, strict=True)
+        ]
+        legend = (chosen.hue, handles[: len(hues)], hues)
+    sheet = Sheet(
+        left=_left([*labels.values(), chosen.y or ""]),
+        height=lambda panel: unit * panel.rows[chosen.y].nunique() if chosen.y else unit * 1.5,
+        xlabel="share of trials converged (%)",
+        rows=chosen.y or "",
+        legend=legend,
+    )
+    limits = style.percent_limits(frame["rate"], frame["rate_low"], frame["rate_high"])
+    offsets = (np.arange(len(hues)) - (len(hues) - 1) / 2) * min(0.12 / unit, 0.3)
+    for figure, placed in pages(_split(bands(frame, chosen.panel, chosen.bands), chosen.y, unit), sheet):
+        for panel, axes in placed:
+            shown = levels(panel.rows, chosen.y)
+            at = {row: position for position, row in enumerate(shown)}
+            for hue, offset, color, marker in zip(hues, offsets, colors, style.MARKERS, strict=False):
+                part = panel.rows if chosen.hue is None else panel.rows[panel.rows[chosen.hue] == hue]
+                y = [at[row] + offset for row in part[chosen.y]] if chosen.y else [offset] * len(part)
+                x, low, high = (100 * part[name].to_numpy() for name in ("rate", "rate_low", "rate_high"))
+                axes.hlines(y, low, high, color=color, linewidth=1.5)
+                axes.plot(x, y, marker, color=color, markersize=4.6, markeredgewidth=0)
+            _rows(axes, [labels[row] for row in shown])
+            axes.set_xlim(limits[0] - 0.02 * (limits[1] - limits[0]), limits[1] + 0.02 * (limits[1] - limits[0]))
+            style.plain_percent(axes, "x")
+        yield figure
+
+
+def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
+    """How the trials of each cell ended, as a bar of shares.
+
+    Args:
+        frame: as `mcstudy.statistics.rates` returns it.
+        keys: the varied keys.
+
+    Yields:
+        The pages.
+    """
+    from matplotlib.patches import Patch
+
+    chosen = roles(frame, keys)
+    styles = style.OUTCOME_STYLES
+    handles = [Patch(facecolor=s["color"], hatch=s["hatch"], edgecolor="0.1", linewidth=0.4) for s in styles.values()]
+    rows, hues = levels(frame, chosen.y), levels(frame, chosen.hue)
+    grouped = chosen.hue is not None
+    short = {text: style.fitted(text, _LABEL_WIDTH) for text in [*rows, *hues]}
+    per_row = (len(hues) + 1.15) if grouped else 1.25
+    sheet = Sheet(
+        left=_left([*short.values(), chosen.y or "", chosen.hue or ""]),
+        height=lambda panel: _BAR * (per_row * len(levels(panel.rows, chosen.y)) + 0.3),
+        xlabel="share of trials (%)",
+        rows=" / ".join(key for key in (chosen.y, chosen.hue) if key),
+        legend=("outcome", handles, list(styles)),
+    )
+    for figure, placed in pages(_split(bands(frame, chosen.panel, chosen.bands), chosen.y, _BAR * per_row), sheet):
+        for panel, axes in placed:
+            places: dict[tuple[str, str], float] = {}
+            ticks, texts = [], []
+            for index, row in enumerate(levels(panel.rows, chosen.y)):
+                start = index * per_row
+                if grouped:
+                    ticks.append(start)
+                    texts.append(short[row])
+                for number, hue in enumerate(hues):
+                    places[row, hue] = start + (number + 1 if grouped else 0)
+                    ticks.append(places[row, hue])
+                    texts.append(short[hue] if grouped else short[row])
+            row_names = panel.rows[chosen.y] if chosen.y else [""] * len(panel.rows)
+            hue_names = panel.rows[chosen.hue] if chosen.hue else [""] * len(panel.rows)
+            y = np.array([places[pair] for pair in zip(row_names, hue_names, strict=True)])
+            left = np.zeros(len(y))
+            for name, look in styles.items():
+                share = 100 * panel.rows[name].to_numpy() / panel.rows["trials"].to_numpy()
+                some = share > 0
+                _bars(axes, y[some], left[some], share[some], look)
+                left += share
+            axes.set_ylim(per_row * len(levels(panel.rows, chosen.y)) - 0.4, -0.7)
+            axes.set_yticks(ticks, texts)
+            axes.tick_params(axis="y", length=0)
+            axes.grid(False, axis="y")
+            axes.set_xlim(0, 100)
+            style.plain_percent(axes, "x")
+            if grouped:
+                for label in axes.get_yticklabels()[:: len(hues) + 1]:
+                    label.set_fontweight("bold")
+        yield figure
+
+
+def _bars(axes: Axes, y: NDArray[Any], left: NDArray[Any], width: NDArray[Any], look: Mapping[str, str]) -> None:
+    """Bars as one path: a hatch is laid out once for a path, which takes longer than all else here."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    if len(y):
+        x = np.stack([left, left + width, left + width, left], axis=1)
+        edges = y[:, None] + np.array([-0.4, -0.4, 0.4, 0.4])
+        outlines = Path.make_compound_path_from_polys(np.stack([x, edges], axis=2))
+        fill = {"facecolor": look["color"], "hatch": look["hatch"], "edgecolor": "0.1", "linewidth": 0.3}
+        axes.add_patch(PathPatch(outlines, **fill))
+
+
+def _left(labels: Iterable[str]) -> float:
+    """Room for tick labels of one or more lines."""
+    widths = [style.text_width(line, bold=True) for label in labels for line in label.split("\n")]
+    return max(0.3, max(widths) + 0.22)
+
+
+def _rows(axes: Axes, labels: Sequence[str]) -> None:
+    """One row per label, the first at the top, every second one shaded."""
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    for row in range(1, len(labels), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="0.95", linewidth=0, zorder=0)
+
+
+def _split(cut: Sequence[Band], y: str | None, unit: float) -> list[Band]:
+    """Bands whose panels fit on a page: those with too many rows are cut, the others stay."""
+    most = max(1, int((PAGE_HEIGHT - 2.2) / unit))
+    if y is None:
+        return list(cut)
+    parts: list[Band] = []
+    for band in cut:
+        names = levels(band.panels[0].rows, y)
+        for start in range(0, len(names), most):
+            some = set(names[start : start + most])
+            panels = [replace(panel, rows=panel.rows[panel.rows[y].isin(some)]) for panel in band.panels]
+            kept: list[Panel] = [panel for panel in panels if len(panel.rows)]
+            parts.append(Band(band.header, kept))
+    return parts

@@ -1,0 +1,110 @@
+"""The only place with Numba options, and why each is set.
+
+- ``error_model="numpy"``: a division by zero gives inf or nan, as everywhere else in the kernels, and no branch.
+- ``nogil=True`` on entry points: worker threads run kernels side by side.
+- no ``fastmath``: it would let LLVM reorder sums and drop NaN checks, so that results depend on the CPU.
+- ``cache=True`` on entry points alone: callees are linked into them. Numba decides by the *entry's* file whether
+  cached machine code is current, so an edit in a callee's file would run the old code. Hence the cache folder is
+  named by a hash of all kernel sources and of the versions of numba and llvmlite.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import llvmlite
+import llvmlite.binding
+import numba
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PACKAGE = Path(__file__).parent
+_INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+KERNEL_SOURCES = ("jit.py", "kernels/*.py", "catalog/*.py", "training/*.py")
+
+
+def scalar(function: F) -> F:
+    """Compile a function as part of each of its callers.
+
+    Numba copies its body into the caller before typing. A function compiled by itself would be optimised and turned
+    into machine code once alone and once more in every function above it, so all but the largest are scalars.
+    """
+    return numba.njit(error_model="numpy", inline="always", **_INTERNAL)(function)
+
+
+def routine(function: F) -> F:
+    """Compile a large function, called from several places, by itself."""
+    return numba.njit(error_model="numpy", **_INTERNAL)(function)
+
+
+def entry(function: F) -> F:
+    """Compile a function that Python calls, and keep its machine code on disk."""
+    with _cache_folder(kernel_cache()):
+        return numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+
+
+@cache
+def kernel_hash() -> str:
+    """SHA-256 (hex) of all kernel sources and of the compiler's versions."""
+    digest = hashlib.sha256(f"numba {numba.__version__} llvmlite {llvmlite.__version__}".encode())
+    for pattern in KERNEL_SOURCES:
+        for path in sorted(_PACKAGE.glob(pattern)):
+            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0")
+            digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def kernel_cache() -> Path:
+    """Folder of compiled kernels: ``$MCSTUDY_CACHE``, else the user's cache folder, below it the kernel hash."""
+    chosen = os.environ.get("MCSTUDY_CACHE")
+    if chosen:
+        base = Path(chosen)
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home())) / "mcstudy"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcstudy"
+    return base / "kernels" / kernel_hash()[:16]
+
+
+@contextmanager
+def _cache_folder(folder: Path) -> Iterator[None]:
+    # Numba reads the setting when a function is decorated; other users of numba in this process keep theirs.
+    before = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = str(folder)
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@cache
+def cpu_features() -> frozenset[str]:
+    """Names of the CPU features that kernels are compiled for (numba's environment variables are honoured)."""
+    chosen = numba.config.CPU_FEATURES
+    if chosen is not None:
+        return frozenset(name[1:] for name in chosen.split(",") if name.startswith("+"))
+    if numba.config.CPU_NAME == "generic":
+        return frozenset()
+    return frozenset(name for name, present in llvmlite.binding.get_host_cpu_features().items() if present)
+
+
+@cache
+def pack_bytes() -> int:
+    """Bytes of a pack: the number of trials that one kernel pass trains side by side. It never changes a result.
+
+    Wide packs hide the latency of fused multiply-adds and spread loop overhead over more trials; without fused
+    multiply-add in hardware every lane becomes a function call, and wide packs only cost compile time.
+    """
+    features = cpu_features()
+    if "avx512f" in features:
+        return 256
+    if "fma" in features or "neon" in features:
+        return 128
+    return 16

@@ -1,0 +1,194 @@
+"""The cells of a study, in order, each with an id made of everything that decides its trials."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mcstudy.errors import Fault, StudyError, path_text, shown
+from mcstudy.plan.labels import label
+from mcstudy.plan.settings import Chosen, Tables, make_settings, task_value
+from mcstudy.plan.tables import Table
+from mcstudy.spec import KEYS, Study
+from mcstudy.spec.values import Level, fits, settings
+from mcstudy.spec.whole import EXCLUSIVE
+
+MOST_CELLS = 100_000
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination of levels.
+
+    Attributes:
+        id: the letter c and 11 hex digits: a hash of the settings.
+        index: its position in the plan.
+        labels: the label of its level of each varied key, in the order of `[vary]`.
+        settings: everything that decides its trials, as JSON-able data.
+    """
+
+    id: str
+    index: int
+    labels: dict[str, str]
+    settings: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """All its labels; for messages."""
+        return ", ".join(self.labels.values()) or "the only cell"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study's cells; the last varied key varies fastest.
+
+    Attributes:
+        study: the study.
+        cells: its cells, in order.
+        keys: the varied keys, in order.
+        tables: the data sets of the cells, by `settings["task"]["data"]`.
+    """
+
+    study: Study
+    cells: tuple[Cell, ...]
+    keys: tuple[str, ...]
+    tables: dict[str, Table]
+
+
+@dataclass
+class _Block:
+    """A `[[where]]`: what it wants and sets, by dotted key; how many cells it matched."""
+
+    path: str
+    raw: Any
+    wanted: dict[str, Any]
+    values: dict[str, Any]
+    paths: dict[str, str]
+    cells: int = 0
+
+
+def make_plan(study: Study) -> Plan:
+    """The cells of a study.
+
+    Raises:
+        StudyError: with every fault that shows in a cell: a key that is missing there, settings that do not go
+            together, data that cannot be read; equal cells; a `[[where]]` that matches none.
+    """
+    varied = study.levels
+    count = math.prod(map(len, varied.values()))
+    if count > MOST_CELLS:
+        raise StudyError(
+            [Fault("$.vary", None, f"{count} cells are too many; there can be up to {MOST_CELLS}")], study.file
+        )
+    base, blocks, tables = _base(study), _blocks(study), Tables(study.folder)
+    cells, faults = [], _Faults()
+    combinations: list[tuple[Level, ...]] = list(itertools.product(*varied.values()))
+    shown_levels = {key: [label(level.raw, KEYS[key].catalog) for level in levels] for key, levels in varied.items()}
+    labels = itertools.product(*shown_levels.values())
+    for index, (combination, names) in enumerate(zip(combinations, labels, strict=True)):
+        chosen = _choose(base, dict(zip(varied, combination, strict=True)), blocks)
+        made = make_settings(chosen, study.seed, tables)
+        cell = Cell(_id(made), index, dict(zip(varied, names, strict=True)), made)
+        faults.add(chosen.faults, cell)
+        cells.append(cell)
+    found = [*faults.of(len(cells)), *_unmatched(blocks, shown_levels)]
+    if not found:
+        found = list(_equal(cells, combinations))
+    if found:
+        raise StudyError(found, study.file)
+    return Plan(study, tuple(cells), tuple(varied), tables.by_digest)
+
+
+def _id(made: Mapping[str, Any]) -> str:
+    canonical = json.dumps(made, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return "c" + hashlib.sha256(canonical.encode()).hexdigest()[:11]
+
+
+def _base(study: Study) -> Chosen:
+    """What the tables of the file give to every cell, defaults included."""
+    values = {key.dotted: key.default for key in KEYS.values() if key.default is not None}
+    paths = {}
+    for key in KEYS.values():
+        if study.gives(key):
+            values[key.dotted] = study.value_of(key)
+            paths[key.dotted] = path_text((key.section, key.field))
+    return Chosen(values, paths)
+
+
+def _blocks(study: Study) -> list[_Block]:
+    blocks = []
+    for i, (raw, where) in enumerate(zip(study.data.get("where", []), study.where, strict=True)):
+        values = {KEYS[name].dotted: value for name, value in settings(raw["set"], where.set).items()}
+        paths = {dotted: path_text(("where", i, "set", w)) for dotted, w in zip(values, raw["set"], strict=True)}
+        wanted = {KEYS[name].dotted: value for name, value in settings(raw["match"], where.match).items()}
+        blocks.append(_Block(path_text(("where", i, "match")), raw["match"], wanted, values, paths))
+    return blocks
+
+
+def _choose(base: Chosen, levels: Mapping[str, Level], blocks: Iterable[_Block]) -> Chosen:
+    """What a cell is given: the tables, then its levels, then the blocks that match those, the last one winning."""
+    values, paths = dict(base.values), dict(base.paths)
+
+    def give(dotted: str, value: Any, path: str) -> None:
+        values.pop(EXCLUSIVE.get(dotted, ""), None)
+        values[dotted], paths[dotted] = value, path
+
+    for name, level in levels.items():
+        give(KEYS[name].dotted, level.value, level.path)
+    matching = [b for b in blocks if all(fits(wanted, task_value(values, key)) for key, wanted in b.wanted.items())]
+    for block in matching:
+        block.cells += 1
+        for dotted, value in block.values.items():
+            give(dotted, value, block.paths[dotted])
+    return Chosen(values, paths)
+
+
+class _Faults:
+    """The faults of cells; one that many cells share is told once."""
+
+    def __init__(self) -> None:
+        self._cells: dict[tuple[str, str], list[Cell]] = {}
+        self._values: dict[tuple[str, str], Any] = {}
+
+    def add(self, faults: Iterable[Fault], cell: Cell) -> None:
+        for fault in faults:
+            key = fault.path, fault.message
+            self._cells.setdefault(key, []).append(cell)
+            self._values[key] = fault.value
+
+    def of(self, count: int) -> Iterator[Fault]:
+        """The faults; those of only some of the cells say which."""
+        for (path, message), cells in self._cells.items():
+            others = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+            which = "" if len(cells) == count else f" (cell {cells[0].label}{others})"
+            yield Fault(path, self._values[path, message], message + which)
+
+
+def _unmatched(blocks: Iterable[_Block], labels: Mapping[str, list[str]]) -> Iterator[Fault]:
+    for block in blocks:
+        if block.cells == 0:
+            varied = [key for key in labels if KEYS[key].dotted in block.wanted]
+            levels = "".join(f"; {key} is varied over {', '.join(labels[key])}" for key in varied)
+            yield Fault(block.path, block.raw, f"{shown(block.raw)} matches no cell{levels}")
+
+
+def _equal(cells: Iterable[Cell], combinations: list[tuple[Level, ...]]) -> Iterator[Fault]:
+    """One fault per path; two cells that differ in one key are told at its level."""
+    first: dict[str, Cell] = {}
+    paths: set[str] = set()
+    for cell in cells:
+        other = first.setdefault(cell.id, cell)
+        if other is cell:
+            continue
+        pairs = zip(combinations[other.index], combinations[cell.index], strict=True)
+        differing = [level for level_of_other, level in pairs if level is not level_of_other]
+        path, value = (differing[0].path, differing[0].raw) if len(differing) == 1 else ("$.vary", None)
+        if path not in paths:
+            paths.add(path)
+            both = f'"{other.label}" (cell {other.index + 1}) and "{cell.label}" (cell {cell.index + 1})'
+            yield Fault(path, value, f"equal cells: {both} have the same settings; leave one of them out")

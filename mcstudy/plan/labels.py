@@ -1,0 +1,37 @@
+"""How settings are shown in tables and figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def label(value: Any, catalog: Mapping[str, Any] | None = None) -> str:
+    """The label of a value as a study file writes it.
+
+    A part shows its name and the parameters that are written, in the catalog's order, as Python `repr`:
+    ``relu``, ``adam(lr=0.001, betas=(0.9, 0.99))``, ``he_normal(bias=constant(value=0.1))``. Other values are JSON:
+    ``[4, 4]``, ``true``, ``"float64"``.
+
+    Args:
+        value: a bare name or a table of a part, or any other value.
+        catalog: the parts by name where the key holds a part.
+    """
+    if catalog is None:
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    part = catalog[value["name"]]
+    written = [
+        f"{name}={_shown(value[name], catalog, parameter.kind)}"
+        for name, parameter in part.parameters.items()
+        if name in value
+    ]
+    return f"{part.name}({', '.join(written)})" if written else str(part.name)
+
+
+def _shown(value: Any, catalog: Mapping[str, Any], kind: str) -> str:
+    if kind == "init":
+        return label(value, catalog)
+    return repr(tuple(value) if isinstance(value, list) else value)

@@ -1,0 +1,248 @@
+"""From the values a study gives for one cell to the settings that decide its trials."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from mcstudy.catalog.tasks import TASKS
+from mcstudy.errors import Fault, shown
+from mcstudy.plan.tables import Table, TableError, read_table
+from mcstudy.spec.kinds import LARGEST_COUNT
+from mcstudy.spec.whole import ONE_OF, REQUIRED, missing_fault
+
+ARITHMETIC: Final = 1
+"""The version of the arithmetic: a change of any result's bytes counts it up, so that old trials are not mixed in."""
+
+LARGEST_SHUFFLE: Final = 65536
+"""The most points that can be shuffled."""
+
+
+@dataclass
+class Tables:
+    """Reads each table of a study once."""
+
+    folder: Path
+    by_digest: dict[str, Table] = field(default_factory=dict)
+    _read: dict[str, Table | TableError] = field(default_factory=dict)
+
+    def read(self, parameters: Mapping[str, Any]) -> Table:
+        """The table that a task names.
+
+        Raises:
+            TableError: a table that cannot be learned from.
+        """
+        key = repr(parameters)
+        if key not in self._read:
+            try:
+                table = read_table(self.folder / parameters["file"], parameters["inputs"], parameters["targets"])
+                self.by_digest[table.digest] = self._read[key] = table
+            except TableError as error:
+                self._read[key] = error
+        found = self._read[key]
+        if isinstance(found, TableError):
+            raise found
+        return found
+
+
+@dataclass
+class Chosen:
+    """What a study gives for one cell, and what is wrong with it.
+
+    Attributes:
+        values: plain data by dotted key; a key that nothing gives is not there.
+        paths: where in the file each value stands.
+        faults: filled while the settings are made.
+    """
+
+    values: Mapping[str, Any]
+    paths: Mapping[str, str]
+    faults: list[Fault] = field(default_factory=list)
+
+    def get(self, name: str) -> Any:
+        """The value of a key, None where nothing gives it."""
+        return self.values.get(name)
+
+    def refuse(self, name: str, message: str, inner: str = "") -> None:
+        """Notes what is wrong with a key."""
+        path = self.paths.get(name, f"$.{name}") + inner
+        self.faults.append(Fault(path, self.values.get(name), message))
+
+
+def task_value(values: Mapping[str, Any], name: str) -> Any:
+    """The value of a key of a cell, the task's own where the study gives none."""
+    value = values.get(name)
+    section, _, key = name.partition(".")
+    if value is None and section == "task" and key in ("input", "samples", "order") and "task.name" in values:
+        value = getattr(TASKS[values["task.name"]["name"]], key)
+        return dict(value) if isinstance(value, Mapping) else value
+    return value
+
+
+def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
+    """Everything that decides a cell's trials, defaults filled in, as JSON-able data; faults go to `chosen`.
+
+    The result is of no use where there are faults.
+    """
+    for name in REQUIRED:
+        if name not in chosen.values:
+            chosen.faults.append(missing_fault(name))
+    for names in ONE_OF:
+        if not any(name in chosen.values for name in names):
+            chosen.faults.append(missing_fault(*names))
+    if chosen.faults:
+        return {}
+    task = _task(chosen, tables)
+    if chosen.faults:
+        return {}
+    steps = _steps(chosen, task)
+    return {
+        "arithmetic": ARITHMETIC,
+        "seed": seed,
+        "task": task,
+        "network": _network(chosen, task),
+        "train": {
+            "optimizer": chosen.get("train.optimizer"),
+            "loss": chosen.get("train.loss"),
+            "steps": steps,
+            "precision": chosen.get("train.precision"),
+            "bias_update": chosen.get("train.bias_update"),
+            "backward": chosen.get("train.backward"),
+        },
+        "converge": {
+            "loss": chosen.get("converge.loss"),
+            "every": chosen.get("converge.every") or max(1, steps // 100),
+        },
+    }
+
+
+def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
+    named = chosen.get("task.name")
+    part = TASKS[named["name"]]
+    parameters = {name: value for name, value in named.items() if name != "name"}
+    samples = task_value(chosen.values, "task.samples")
+    size = chosen.get("task.size")
+    digest, n_inputs, n_outputs = None, part.n_inputs, part.n_outputs
+    own = None
+    if part.n_inputs is None:
+        table = _table(chosen, tables, parameters)
+        if table is None:
+            return {}
+        own, digest = len(table.inputs), table.digest
+        n_inputs, n_outputs = len(parameters["inputs"]), len(parameters["targets"])
+        del parameters["file"]  # the contents decide, wherever they lie
+        if samples != "shared":
+            chosen.refuse("task.samples", f'{shown(samples)} does not go with a table, whose rows are "shared"')
+        if size is not None:
+            chosen.refuse("task.size", f"{size} does not go with a table, which has its {own} rows; leave size out")
+    elif part.points is not None and samples == "shared" and size is None:
+        own = len(part.points)
+    if own is not None and "task.input" in chosen.values:
+        whose = (
+            "a table" if digest is not None else f'"{part.name}" with its own {own} points (give size to draw others)'
+        )
+        chosen.refuse("task.input", f"{shown(chosen.get('task.input'))} does not go with {whose}; leave input out")
+    size = own if own is not None else _size(chosen, samples, size)
+    batch = _batch(chosen, samples, size)
+    order = task_value(chosen.values, "task.order") or "shuffled"
+    if samples == "fresh" or batch == size:
+        order = "sequential"  # nothing repeats, or a pass is one step: the order cannot matter
+    elif order == "shuffled" and size is not None and size > LARGEST_SHUFFLE:
+        limit = f"points can be shuffled up to {LARGEST_SHUFFLE}, and here are {size}"
+        chosen.refuse("task.order", f'"shuffled" is too large: {limit}; write order = "sequential"')
+    return {
+        "name": part.name,
+        "parameters": parameters,
+        "input": None if own is not None else task_value(chosen.values, "task.input"),
+        "samples": samples,
+        "size": size,
+        "batch": batch,
+        "order": order,
+        "noise": chosen.get("task.noise"),
+        "data": digest,
+        "n_inputs": n_inputs,
+        "n_outputs": n_outputs,
+    }
+
+
+def _table(chosen: Chosen, tables: Tables, parameters: Mapping[str, Any]) -> Table | None:
+    try:
+        return tables.read(parameters)
+    except TableError as error:
+        for fault in error.faults:
+            path = f"{chosen.paths['task.name']}.{fault.parameter}"
+            chosen.faults.append(Fault(path, fault.value, fault.message))
+        return None
+
+
+def _size(chosen: Chosen, samples: str, size: int | None) -> int | None:
+    if samples == "fresh":
+        if size is not None:
+            why = 'does not go with samples = "fresh", which draws a new batch for each step'
+            chosen.refuse("task.size", f'{size} {why}; leave size out, or write samples = "trial" or "shared"')
+        return None
+    if size is None:
+        chosen.refuse("task.size", f'missing; samples = "{samples}" needs size, how many points are drawn')
+    return size
+
+
+def _batch(chosen: Chosen, samples: str, size: int | None) -> Any:
+    batch = chosen.get("task.batch")
+    if batch == "all":
+        if samples == "fresh":
+            chosen.refuse("task.batch", '"all" does not go with samples = "fresh", which has no set; give a number')
+        return size
+    if samples != "fresh" and size is not None and batch > size:
+        chosen.refuse("task.batch", f'{batch} is more than the {size} points there are; give up to {size}, or "all"')
+    return batch
+
+
+def _steps(chosen: Chosen, task: Mapping[str, Any]) -> int:
+    epochs = chosen.get("train.epochs")
+    if epochs is None:
+        return int(chosen.get("train.steps"))
+    if task["samples"] == "fresh":
+        why = 'does not go with samples = "fresh", which has no set to pass over'
+        chosen.refuse("train.epochs", f"{epochs} {why}; give steps instead")
+        return 0
+    steps = epochs * math.ceil(task["size"] / task["batch"])
+    if steps > LARGEST_COUNT:
+        chosen.refuse("train.epochs", f"{epochs} epochs are {steps} steps; there can be up to {LARGEST_COUNT}")
+    return int(steps)
+
+
+def _network(chosen: Chosen, task: Mapping[str, Any]) -> dict[str, Any]:
+    hidden, bias = chosen.get("network.hidden"), chosen.get("network.bias")
+    activation, output = chosen.get("network.activation"), chosen.get("network.output")
+    widths = [task["n_inputs"], *hidden, task["n_outputs"]]
+    count = sum((before + bias) * after for before, after in itertools.pairwise(widths))
+    return {
+        "hidden": hidden,
+        "bias": bias,
+        "activation": activation,
+        "init": _init(chosen, count),
+        "output": activation if output["name"] == "activation" else output,
+        "dropout": chosen.get("network.dropout"),
+    }
+
+
+def _init(chosen: Chosen, count: int) -> dict[str, Any]:
+    """The initialiser; a grid with one entry of each parameter per axis."""
+    init = dict(chosen.get("network.init"))
+    if init["name"] != "grid":
+        return init
+    axes = len(init["points"])
+    if axes != count:
+        why = f"has {axes} entries, and the network {count} parameters, biases included; a grid needs as many (1 or 2)"
+        chosen.refuse("network.init", f"{shown(init['points'])} {why}", ".points")
+    for name in ("low", "high"):
+        if len(init[name]) not in (1, axes):
+            why = f"is not a number, or a list as long as points, {shown(init['points'])}"
+            chosen.refuse("network.init", f"{shown(init[name])} {why}", f".{name}")
+        if len(init[name]) == 1:
+            init[name] = init[name] * axes
+    return init

@@ -1,0 +1,80 @@
+"""The report of a study: tables, figures and text in a run folder."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcstudy import files, statistics
+from mcstudy.errors import RunError
+from mcstudy.figures import FIGURES, draw
+from mcstudy.report.build import build
+from mcstudy.report.render import markdown, page
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Plan
+    from mcstudy.store import Store
+
+__all__ = ["write"]
+
+
+def write(
+    plan: Plan,
+    store: Store,
+    folder: str | os.PathLike[str],
+    provenance: Mapping[str, Any] | None = None,
+    trials: int | None = None,
+) -> pd.DataFrame:
+    """Writes ``rates.csv``, ``figures/*.png``, ``report.md`` and ``report.html``.
+
+    All but the last are the same bytes whenever and wherever the same trials are reported. Each file is whole or
+    absent; figures of an earlier report that this one does not have are removed.
+
+    Args:
+        plan: the cells.
+        store: their trials.
+        folder: where to; made where it is missing.
+        provenance: what is known of the run (versions, machine, times); shown in ``report.html`` alone.
+        trials: how many trials of each cell, from trial 0 on; by default all that the study asks for.
+
+    Returns:
+        The rates, as in ``rates.csv``.
+
+    Raises:
+        RunError: trials are missing, or the folder cannot be written to.
+    """
+    count = plan.study.trials if trials is None else trials
+    known = statistics.tallies(plan, store, count)
+    frames = {
+        "rates": statistics.rates(plan, store, count, known),
+        "curves": statistics.curves(plan, store, count, known),
+        "losses": statistics.losses(plan, store, count),
+    }
+    images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
+    document = build(plan, frames["rates"], images, count)
+    path = Path(folder)
+    try:
+        files.make_folder(path / "figures")
+        pages = dict(page for pages in images.values() for page in pages)
+        for name, image in pages.items():
+            files.write_bytes(path / "figures" / f"{name}.png", image)
+        _remove_others(path / "figures", set(pages))
+        files.write_text(path / "rates.csv", frames["rates"].to_csv(index=False, lineterminator="\n"))
+        files.write_text(path / "report.md", markdown(document))
+        files.write_text(path / "report.html", page(document, provenance))
+    except OSError as error:
+        raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
+    return frames["rates"]
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """Removes pages that only an earlier report had; no file that is not a figure's."""
+    ours = re.compile(rf"({'|'.join(map(re.escape, FIGURES))})(-\d+)?")
+    for file in folder.glob("*.png"):
+        if ours.fullmatch(file.stem) and file.stem not in names:
+            file.unlink(missing_ok=True)

@@ -1,0 +1,219 @@
+"""What was run, in words, from the settings of the cells."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mcstudy.plan import label
+from mcstudy.report import words
+from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
+from mcstudy.spec.catalogs import NOUNS
+from mcstudy.spec.keys import find
+
+if TYPE_CHECKING:
+    from mcstudy.plan import Plan
+
+Settings = Mapping[str, Any]
+_MOST_VARIANTS = 4
+
+
+def setup(plan: Plan, trials: int) -> list[Block]:
+    """The settings that the cells share, the keys that are varied, and the exceptions.
+
+    A setting that differs between cells is shown with all that it is somewhere, where those are few.
+    """
+    rows: list[tuple[Text, Text]] = []
+    for name, (keys, describe) in _SETTINGS.items():
+        varied = any(key in plan.keys for key in keys)
+        if text := ("varied, see below",) if varied else _shared(plan, describe):
+            rows.append(((name,), text))
+    rows.append((("trials per cell",), (words.count(trials),)))
+    rows.append((("seed",), (str(plan.study.seed),)))
+    blocks: list[Block] = [Table(("setting", "value"), tuple(rows))]
+    if plan.keys:
+        blocks.append(Paragraph(("Varied, every combination being a cell:",)))
+        blocks.append(Bullets(tuple(_varied(plan, key) for key in plan.keys)))
+    if exceptions := _exceptions(plan):
+        blocks.append(Paragraph(("Exceptions (where several speak of a cell, the later one counts):",)))
+        blocks.append(Bullets(tuple(exceptions)))
+    if any(cell.settings["task"]["samples"] == "shared" for cell in plan.cells):
+        note = (
+            "All trials learn from the same set of points. The rates and their intervals are conditional on that one "
+            "set: they speak of the random starts, not of other data."
+        )
+        blocks.append(Paragraph((note,)))
+    if len(plan.cells) > 1:
+        note = (
+            "Trial 17, say, has the same data in every cell of the same task, and the same raw draws for its initial "
+            "parameters in every cell of the same shape and precision. Differences between cells are therefore "
+            "sharper than their separate intervals suggest."
+        )
+        blocks.append(Paragraph((note,)))
+    return blocks
+
+
+def _shared(plan: Plan, describe: Callable[[Settings], Text]) -> Text:
+    found = list(dict.fromkeys(describe(cell.settings) for cell in plan.cells))
+    if len(found) == 1:
+        return found[0]
+    if len(found) > _MOST_VARIANTS:
+        return (f"{len(found)} different ones, depending on the cell",)
+    return (*words.listed([text or ("none",) for text in found], "or"), ", depending on the cell")
+
+
+def _varied(plan: Plan, key: str) -> Text:
+    levels = dict.fromkeys(cell.labels[key] for cell in plan.cells)
+    return (f"{key}: ", *words.listed(Code(level) for level in levels))
+
+
+def _exceptions(plan: Plan) -> list[Text]:
+    texts: list[Text] = []
+    for block in plan.study.data.get("where", ()):
+        matched = words.listed(_setting(key, value) for key, value in block["match"].items())
+        given = words.listed(_setting(key, value) for key, value in block["set"].items())
+        texts.append(("Where ", *matched, ": ", *given))
+    return texts
+
+
+def _setting(written: str, value: Any) -> Code:
+    key = find(written)
+    return Code(f"{key.name} = {label(value, key.catalog)}")
+
+
+def _part(settings: Settings, noun: str) -> Code:
+    """A part with those of its parameters that are not their defaults."""
+    catalog = NOUNS[noun]
+    defaults = catalog[settings["name"]].defaults() if settings["name"] in catalog else {}
+    told = {
+        name: value
+        for name, value in settings.items()
+        if name == "name" or not (_same(value, defaults.get(name)) or (name == "bias" and value == {"name": "zeros"}))
+    }
+    return Code(label(told, catalog))
+
+
+def _same(value: Any, default: Any) -> bool:
+    return bool(value == (list(default) if isinstance(default, tuple) else default))
+
+
+def _task(settings: Settings) -> Text:
+    task = settings["task"]
+    formula = getattr(NOUNS["task"].get(task["name"]), "formula", "")
+    part = _part({"name": task["name"], **task["parameters"]}, "task")
+    return (part, f": {formula}" if formula else "")
+
+
+def _inputs(settings: Settings) -> Text:
+    task = settings["task"]
+    if task["input"] is None:
+        return ("the table's rows" if task["data"] else "the task's own points",)
+    drawn = task["input"]
+    match drawn["name"]:
+        case "normal":
+            text = f"normal, mean {drawn['mean']:g}, standard deviation {drawn['std']:g}"
+        case "uniform":
+            text = f"uniform from {drawn['low']:g} to {drawn['high']:g}"
+        case _:
+            return (_part(drawn, "input"),)
+    return (text if task["n_inputs"] == 1 else f"{task['n_inputs']} inputs, each {text}",)
+
+
+def _data(settings: Settings) -> Text:
+    task = settings["task"]
+    size, batch = task["size"], task["batch"]
+    if task["samples"] == "fresh":
+        text = f"a new batch of {words.count(batch, 'point')} at each step"
+    else:
+        whose = "drawn once per trial" if task["samples"] == "trial" else "shared by all trials"
+        text = f"{words.count(size, 'point')}, {whose}; "
+        if batch == size:
+            text += "all of them at each step"
+        else:
+            order = "in the same order in each pass" if task["order"] == "sequential" else "shuffled anew in each pass"
+            text += f"{words.count(batch, 'point')} at each step, {order}"
+    return (text + (f"; noise of standard deviation {task['noise']:g} on the targets" if task["noise"] else ""),)
+
+
+def _network(settings: Settings) -> Text:
+    network, task = settings["network"], settings["task"]
+    widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
+    parameters = sum((a + bool(network["bias"])) * b for a, b in itertools.pairwise(widths))
+    biases = "with biases" if network["bias"] else "without biases"
+    return (f"{'-'.join(map(str, widths))}, {biases}: {words.count(parameters, 'parameter')}",)
+
+
+def _activation(settings: Settings) -> Text:
+    network = settings["network"]
+    if not network["hidden"] and network["output"] != network["activation"]:
+        return ()
+    return (_part(network["activation"], "activation"),)
+
+
+def _output(settings: Settings) -> Text:
+    network = settings["network"]
+    if network["output"] == network["activation"]:
+        return ("with the activation",)
+    return (_part(network["output"], "output"),)
+
+
+def _init(settings: Settings) -> Text:
+    return (_part(settings["network"]["init"], "init"),)
+
+
+def _optimizer(settings: Settings) -> Text:
+    train = settings["train"]
+    texts: list[Inline] = [_part(train["optimizer"], "optimizer")]
+    if train["bias_update"] == "decay":
+        texts.append("; biases are updated by b -= lr·b instead of their gradient")
+    if train["backward"] == "after_update":
+        texts.append("; the error passes back through weights that are already updated")
+    return tuple(texts)
+
+
+def _steps(settings: Settings) -> Text:
+    return (f"{words.count(settings['train']['steps'])}",)
+
+
+def _precision(settings: Settings) -> Text:
+    return (settings["train"]["precision"],)
+
+
+def _loss(settings: Settings) -> Text:
+    return (_part(settings["train"]["loss"], "loss"),)
+
+
+def _criterion(settings: Settings) -> Text:
+    loss = settings["converge"].get("loss")
+    return () if loss is None else (f"evaluation loss at most {words.number(loss, 6)}",)
+
+
+def _every(settings: Settings) -> Text:
+    every = settings["converge"]["every"]
+    return ("every step" if every == 1 else f"every {words.count(every, 'step')}",)
+
+
+def _evaluation(settings: Settings) -> Text:
+    if settings["task"]["samples"] == "fresh":
+        return ("512 fixed points of the input distribution",)
+    return ("the data the trial learns from",)
+
+
+_SETTINGS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Text]]] = {
+    "task": (("task.name",), _task),
+    "inputs": (("task.input",), _inputs),
+    "data": (("task.samples", "task.size", "task.batch", "task.order", "task.noise"), _data),
+    "network": (("network.hidden", "network.bias"), _network),
+    "activation": (("activation",), _activation),
+    "output unit": (("network.output",), _output),
+    "initialisation": (("init",), _init),
+    "optimizer": (("optimizer", "train.bias_update", "train.backward"), _optimizer),
+    "loss": (("train.loss",), _loss),
+    "steps": (("train.steps", "train.epochs"), _steps),
+    "precision": (("train.precision",), _precision),
+    "converged": (("converge.loss",), _criterion),
+    "checked": (("converge.every",), _every),
+    "evaluated on": ((), _evaluation),
+}
+"""The rows of the table of settings: the keys that vary it, and its words."""

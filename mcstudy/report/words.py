@@ -1,0 +1,99 @@
+"""Numbers and cells in words: no digit finer than its interval allows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mcstudy.report.document import Code, Inline, Text
+from mcstudy.statistics import percent_decimals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NONE = "\N{EN DASH}"
+"""What stands for a number that does not exist."""
+
+_PARTS = ("activation", "init", "optimizer")
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame by column name."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def count(number: int, noun: str = "", plural: str = "") -> str:
+    """``1 trial``, ``20,000 trials``."""
+    name = noun if number == 1 else plural or noun + "s"
+    return f"{number:,} {name}" if noun else f"{number:,}"
+
+
+def percent(rate: float, low: float, high: float) -> str:
+    """``49.8 %``."""
+    return f"{bare_percent(rate, low, high)} %"
+
+
+def bare_percent(rate: float, low: float, high: float) -> str:
+    """``49.8``, for a column of percentages."""
+    return figure(rate, percent_decimals(rate, low, high))
+
+
+def interval(rate: float, low: float, high: float) -> str:
+    """``49.5 to 50.1``, rounded outwards."""
+    decimals = percent_decimals(rate, low, high)
+    unit = 10.0**decimals
+    # The slack keeps an end that is a round number where it is.
+    down = max(0.0, math.floor(low * 100 * unit + 1e-7) / unit)
+    up = min(100.0, math.ceil(high * 100 * unit - 1e-7) / unit)
+    return f"{figure(down / 100, decimals)} to {figure(up / 100, decimals)}"
+
+
+def figure(rate: float, decimals: int) -> str:
+    """A rate as a percentage of so many decimals; exactly nothing and all need none."""
+    return f"{100 * rate:.0f}" if rate in (0, 1) else f"{100 * rate:.{decimals}f}"
+
+
+def rate(row: Mapping[str, Any], noun: str = "95 % interval ") -> str:
+    """``49.8 % (95 % interval 49.5 to 50.1)`` of a row of rates."""
+    numbers = row["rate"], row["rate_low"], row["rate_high"]
+    return f"{percent(*numbers)} ({noun}{interval(*numbers)})"
+
+
+def steps(value: float) -> str:
+    """``1,240``; a dash for no value."""
+    return NONE if math.isnan(value) else f"{value:,.0f}"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number of so many significant digits; a dash for no value."""
+    if math.isnan(value):
+        return NONE
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    shown = f"{value:.{digits}g}"
+    return f"{float(shown):,.0f}" if "e+" in shown and abs(value) < 1e6 else shown
+
+
+def cell(row: Mapping[str, Any], keys: Sequence[str]) -> Text:
+    """A cell by its labels: parts by themselves, other keys with their name."""
+    names: list[Inline] = []
+    for key in keys:
+        names += [", ", level(key, str(row[key]))]
+    return tuple(names[1:]) or ("the only cell",)
+
+
+def level(key: str, label: str) -> Code:
+    """One level of a key."""
+    return Code(label if key in _PARTS else f"{key} = {label}")
+
+
+def listed(items: Iterable[Inline | Text], last: str = "and") -> Text:
+    """``a``, ``a and b``, ``a, b and c``."""
+    texts: list[Text] = [item if isinstance(item, tuple) else (item,) for item in items]
+    done: list[Inline] = []
+    for position, text in enumerate(texts):
+        if position:
+            done.append(f" {last} " if position == len(texts) - 1 else ", ")
+        done += text
+    return tuple(done)

@@ -1,0 +1,36 @@
+"""The catalogs a study file can name parts of, each with the word that messages use for one of its entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mcstudy.catalog.activations import ACTIVATIONS
+from mcstudy.catalog.inits import INITS
+from mcstudy.catalog.inputs import INPUTS
+from mcstudy.catalog.losses import LOSSES
+from mcstudy.catalog.optimizers import OPTIMIZERS
+from mcstudy.catalog.part import Part
+from mcstudy.catalog.tasks import TASKS
+
+Catalog = Mapping[str, Any]
+"""Parts by name."""
+
+OUTPUTS: Final[Catalog] = {
+    "linear": ACTIVATIONS["linear"],
+    "activation": Part("activation", "the hidden units' activation", ""),
+    "sum": Part("sum", "the last hidden units, added", ""),
+    **ACTIVATIONS,
+}
+"""What `network.output` accepts: any activation, and two words that only make sense there."""
+
+NOUNS: Final[Mapping[str, Catalog]] = {
+    "activation": ACTIVATIONS,
+    "init": INITS,
+    "optimizer": OPTIMIZERS,
+    "loss": LOSSES,
+    "task": TASKS,
+    "input": INPUTS,
+    "output": OUTPUTS,
+}
+"""The catalogs by the singular word for an entry."""

@@ -1,0 +1,50 @@
+"""What a study file may say one day, but this version cannot do.
+
+Such settings are refused, never ignored. A feature that arrives deletes its line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+
+class Later(NamedTuple):
+    """A key whose value is refused where `refused` says so."""
+
+    key: str
+    refused: Callable[[Any], bool]
+
+
+def _any(value: Any) -> bool:
+    return True
+
+
+def _not_zero(value: Any) -> bool:
+    return not (value == 0 or value == [] or (isinstance(value, list) and not any(value)))
+
+
+def _sum(value: Any) -> bool:
+    return value == "sum" or (isinstance(value, dict) and value.get("name") == "sum")
+
+
+LATER: Final = (
+    Later("study.parts", lambda value: value != []),
+    Later("study.keep", lambda value: value != "trials"),
+    Later("study.until", _any),
+    Later("task.noise", _not_zero),
+    Later("task.probe", _any),
+    Later("network.output", _sum),
+    Later("network.dropout", _not_zero),
+    Later("train.schedule", _any),
+    Later("train.clip_value", _any),
+    Later("train.clip_norm", _any),
+    Later("train.regularizer", _any),
+    Later("converge.accuracy", _any),
+    Later("converge.weights", _any),
+    Later("claim", lambda value: value != []),
+)
+"""The settings that are valid but not supported yet."""
+
+UNSUPPORTED: Final = frozenset(later.key for later in LATER if later.refused is _any)
+"""The keys of which no value is supported yet."""

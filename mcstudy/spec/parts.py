@@ -1,0 +1,166 @@
+"""Pydantic types made from the catalogs: one frozen model per part, one discriminated union per catalog.
+
+`OneOf` is the type of a part in a study file. It takes a bare name for the part's defaults, or a table with `name`
+and parameters, and it tells the translation of faults which names and parameters exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    create_model,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+
+from mcstudy.catalog.part import REQUIRED, Parameter, Part
+from mcstudy.spec import kinds
+from mcstudy.spec.catalogs import NOUNS, Catalog
+
+
+class PartSettings(BaseModel):
+    """A part as a study names it: `name` and every parameter, defaults filled in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+    part: ClassVar[Part]
+
+    name: str
+
+    @model_validator(mode="after")
+    def _combination(self) -> PartSettings:
+        """Applies the catalog's check of the parameters together."""
+        if self.part.check is not None:
+            settings = plain(self)
+            del settings["name"]
+            wrong = self.part.check(settings)
+            if wrong is not None:
+                raise kinds.refusal(f"{self.name}: {wrong}")
+        return self
+
+
+def plain(value: Any) -> Any:
+    """A validated value as JSON-able data: models and parts as dicts (in the catalog's order), tuples as lists."""
+    if isinstance(value, BaseModel):
+        return {name: plain(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+class OneOf:
+    """The pydantic type of one part of a catalog; used as ``Annotated[PartSettings, part("activation")]``.
+
+    Attributes:
+        noun: the word for an entry, as in "is not an activation".
+        models: the part models by name.
+        match: whether a bare name stands for every setting of the part (and stays a bare name), as in
+            `[[where]]`'s `match`.
+    """
+
+    def __init__(self, noun: str, models: Mapping[str, type[PartSettings]], match: bool = False) -> None:
+        self.noun = noun
+        self.models = models
+        self.match = match
+
+    @property
+    def nouns(self) -> str:
+        """The noun with its article."""
+        return ("an " if self.noun[0] in "aeiou" else "a ") + self.noun
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = {name: handler.generate_schema(model) for name, model in self.models.items()}
+        union = core_schema.tagged_union_schema(choices, discriminator="name")
+        return core_schema.no_info_wrap_validator_function(self._expand, union)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        names = [name for name in self.models if self.match or not self._required(name)]
+        return {"anyOf": [{"enum": names}, handler(schema)]} if names else handler(schema)
+
+    def _required(self, name: str) -> bool:
+        return any(field.is_required() for key, field in self.models[name].model_fields.items() if key != "name")
+
+    def _expand(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+        if isinstance(value, str):
+            if self.match and value in self.models:
+                return value
+            return handler({"name": value})
+        return handler(value)
+
+
+def part_models(noun: str, catalog: Catalog, without: str | None = None) -> dict[str, type[PartSettings]]:
+    """One model per part of a catalog; `without` leaves out one parameter, and the parts that lack it."""
+    models = {}
+    for name, part in catalog.items():
+        if without is None or without in part.parameters:
+            models[name] = _part_model(noun, part, without)
+    return models
+
+
+def _part_model(noun: str, part: Part, without: str | None) -> type[PartSettings]:
+    fields: dict[str, Any] = {"name": (Literal[part.name], ...)}
+    for name, parameter in part.parameters.items():
+        if name != without:
+            fields[name] = (Annotated[Any, _parameter_kind(parameter)], _parameter_field(parameter))
+    model = create_model(f"{noun}_{part.name}", __base__=PartSettings, **fields)
+    model.part = part
+    model.__doc__ = part.formula
+    return model
+
+
+def _parameter_field(parameter: Parameter) -> Any:
+    if parameter.default is REQUIRED:
+        return Field(description=parameter.doc)
+    default = parameter.default
+    return Field(
+        default=list(default) if isinstance(default, tuple) else default,
+        validate_default=True,
+        description=parameter.doc,
+    )
+
+
+def _parameter_kind(parameter: Parameter) -> Any:
+    bounds = {"ge": parameter.ge, "gt": parameter.gt, "le": parameter.le, "lt": parameter.lt}
+    match parameter.kind:
+        case "number":
+            return kinds.number(**bounds)
+        case "integer":
+            return kinds.integer(**bounds)
+        case "boolean":
+            return kinds.boolean()
+        case "text":
+            return kinds.text()
+        case "init":
+            return BIAS_INIT
+    shortest, longest = parameter.length or (1, None)
+    element = {"numbers": kinds.number, "integers": kinds.integer}.get(parameter.kind)
+    noun = parameter.kind if element else "texts"
+    words = f"a list of {noun}"
+    if longest is not None:
+        count = str(shortest) if shortest == longest else f"{shortest} to {longest}"
+        words = f"a list of {count} {noun}"
+    return kinds.listing(element(**bounds) if element else kinds.text(), words, shortest, longest, bare=shortest <= 1)
+
+
+BIAS_INIT = OneOf("init", part_models("bias", NOUNS["init"], without="bias"))
+"""The type of the biases' initialiser: any that has a `bias` of its own, without it."""
+
+_MODELS = {noun: part_models(noun, catalog) for noun, catalog in NOUNS.items()}
+
+
+def part(noun: str) -> OneOf:
+    """The type of one part, by its noun."""
+    return OneOf(noun, _MODELS[noun])
+
+
+def match(noun: str) -> OneOf:
+    """The type of what a `match` says of a part: a bare name for all its settings, or a table for one."""
+    return OneOf(noun, _MODELS[noun], match=True)

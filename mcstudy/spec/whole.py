@@ -1,0 +1,136 @@
+"""What can be wrong between the keys of a study file: twice given, nowhere given, not supported yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mcstudy.errors import Fault, path_text, shown
+from mcstudy.spec.keys import KEYS, SECTIONS, SHORT
+from mcstudy.spec.later import LATER, UNSUPPORTED
+
+EXCLUSIVE = {"train.steps": "train.epochs", "train.epochs": "train.steps"}
+"""Keys of which a cell has one; setting one replaces the other."""
+
+REQUIRED = ("task.name", "task.batch", "network.hidden", "network.activation", "network.init", "train.optimizer")
+ONE_OF = (("train.steps", "train.epochs"), ("converge.loss", "converge.accuracy", "converge.weights"))
+
+
+def whole_faults(data: Any, faults: list[Fault]) -> list[Fault]:
+    """The faults of the parts of a file and those between them, one per path.
+
+    Args:
+        data: the study as written; any shape.
+        faults: what is wrong with the parts.
+    """
+    if not isinstance(data, Mapping):
+        return faults
+    found = {fault.path: fault for fault in faults}
+    for fault in _given_twice(data):
+        found.setdefault(fault.path, fault)
+    for fault in _not_supported(data):
+        if not any(path.startswith((fault.path + ".", fault.path + "[")) for path in found):
+            found.setdefault(fault.path, fault)
+    # A misspelt key or table leaves its right name missing: one message says it.
+    if not any("unknown key" in fault.message or "is not a table" in fault.message for fault in faults):
+        for fault in _missing(data):
+            found.setdefault(fault.path, fault)
+    return list(found.values())
+
+
+def dotted(written: str) -> str:
+    """The dotted name of a key that may be written by its short name."""
+    return SHORT.get(written, written)
+
+
+def _table(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    table = data.get(name)
+    return table if isinstance(table, Mapping) else {}
+
+
+def _blocks(data: Mapping[str, Any], name: str = "where") -> list[Mapping[str, Any]]:
+    blocks = data.get(name)
+    return [block if isinstance(block, Mapping) else {} for block in blocks] if isinstance(blocks, list) else []
+
+
+def _written(data: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str | int, ...], Any]]:
+    """Every value of the file that settles a key: its dotted name, its path, the value."""
+    for section in ("study", *SECTIONS):
+        for field, value in _table(data, section).items():
+            yield f"{section}.{field}", (section, field), value
+    for written, levels in _table(data, "vary").items():
+        for i, value in enumerate(levels if isinstance(levels, list) else ()):
+            yield dotted(written), ("vary", written, i), value
+    for i, block in enumerate(_blocks(data)):
+        for written, value in _table(block, "set").items():
+            yield dotted(written), ("where", i, "set", written), value
+
+
+def _given_twice(data: Mapping[str, Any]) -> Iterator[Fault]:
+    varied: dict[str, str] = {}
+    for written, value in _table(data, "vary").items():
+        name, path = dotted(written), path_text(("vary", written))
+        if name in varied:
+            yield Fault(path, value, f'"{varied[name]}" and "{written}" are the same key; keep one')
+        elif EXCLUSIVE.get(name) in varied:
+            yield Fault(path, value, f"{name} and {EXCLUSIVE[name]} are both varied; keep exactly one")
+        varied[name] = written
+    train = _table(data, "train")
+    if "steps" in train and "epochs" in train:
+        both = f"train.steps = {shown(train['steps'])} and train.epochs = {shown(train['epochs'])}"
+        yield Fault("$.train.epochs", train["epochs"], f"{both} are both given; keep exactly one")
+    for i, block in enumerate(_blocks(data)):
+        chosen: dict[str, str] = {}
+        for written, value in _table(block, "set").items():
+            name, path = dotted(written), path_text(("where", i, "set", written))
+            if name in varied:
+                yield Fault(path, value, f'"{written}" is varied; a block cannot set it')
+            elif EXCLUSIVE.get(name) in varied:
+                yield Fault(path, value, f'"{written}" would replace {EXCLUSIVE[name]}, which is varied')
+            elif name in chosen or EXCLUSIVE.get(name) in chosen:
+                other = chosen.get(name) or chosen[EXCLUSIVE[name]]
+                yield Fault(path, value, f'"{other}" and "{written}" are both set; keep one')
+            chosen[name] = written
+        if block.get("set") == {}:
+            yield Fault(
+                path_text(("where", i, "set")), {}, "{} sets nothing; give at least one key, or remove the block"
+            )
+
+
+def _not_supported(data: Mapping[str, Any]) -> Iterator[Fault]:
+    for name, path, value in _written(data):
+        for later in LATER:
+            if later.key == name and later.refused(value):
+                default = (
+                    f"; leave it out, or give {shown(_default(name))}"
+                    if _default(name) is not None
+                    else "; leave it out"
+                )
+                yield Fault(path_text(path), value, f"{name} = {shown(value)} is not supported yet{default}")
+    if data.get("claim") and any(later.key == "claim" for later in LATER):
+        yield Fault("$.claim", data["claim"], "[[claim]] is not supported yet; leave it out")
+
+
+def _default(name: str) -> Any:
+    key = next((key for key in KEYS.values() if key.dotted == name), None)
+    value = key.default if key else {"study.keep": "trials"}.get(name)
+    return value["name"] if isinstance(value, dict) else value
+
+
+def _missing(data: Mapping[str, Any]) -> Iterator[Fault]:
+    given = {name for name, _, _ in _written(data)} | {dotted(written) for written in _table(data, "vary")}
+    for name in REQUIRED:
+        if name not in given:
+            yield missing_fault(name)
+    for names in ONE_OF:
+        if not given.intersection(names):
+            yield missing_fault(*names)
+
+
+def missing_fault(*names: str) -> Fault:
+    """The fault of a key that is nowhere given; of several, any one that is supported would do."""
+    names = tuple(name for name in names if name not in UNSUPPORTED)
+    section, _, field = names[0].partition(".")
+    short = next((short for short, name in SHORT.items() if name == names[0]), f'"{names[0]}"')
+    wanted = " or ".join(name.partition(".")[2] for name in names)
+    return Fault(path_text((section, field)), None, f"missing; give {wanted} in [{section}], or {short} in [vary]")

@@ -1,0 +1,291 @@
+"""Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing.
+
+One pass over a cell's trials gives its `Tally`; what is held at once is a chunk of rows and the losses of the trials
+that neither converged nor diverged, never the table of all trials.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mcstudy.outcomes import OUTCOMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Cell, Plan
+    from mcstudy.store import Store
+
+CONVERGED, DIVERGED = OUTCOMES.index("converged"), OUTCOMES.index("diverged")
+CURVE_POINTS = 500
+"""Most points of one curve; a study of more checks is read at some of them."""
+QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one cell's trials add up to.
+
+    Attributes:
+        trials: how many.
+        outcomes: count of each outcome, in the order of `OUTCOMES`.
+        steps: (k,) the distinct steps at which trials converged, ascending.
+        counts: (k,) how many converged at each.
+        loss_median: median of the last loss of the trials that neither converged nor diverged; NaN without any.
+    """
+
+    trials: int
+    outcomes: tuple[int, ...]
+    steps: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    loss_median: float
+
+    def quantile(self, q: float) -> float:
+        """A quantile of the steps of the converged (linear between order statistics, Hyndman and Fan's type 7)."""
+        n = int(self.counts.sum())
+        if n == 0:
+            return math.nan
+        ends = np.cumsum(self.counts)
+        position = q * (n - 1)
+        low, high = self.steps[np.searchsorted(ends, [math.floor(position), math.ceil(position)], side="right")]
+        return float(low + (position - math.floor(position)) * (high - low))
+
+
+def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Wilson's score interval of a binomial rate.
+
+    (k + z²/2) / (n + z²) ∓ z / (n + z²) · sqrt(k (n - k) / n + z²/4); E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
+    Not Wald's, which covers far less than its level near 0 and 1, and not Clopper and Pearson's, which covers more.
+
+    Args:
+        successes: k, of any shape.
+        trials: n, likewise. Without trials the interval is (0, 1).
+        level: the confidence level.
+
+    Returns:
+        The lower and the upper ends: exactly 0 below where nothing succeeded, exactly 1 above where everything did.
+    """
+    k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    center = (k + z * z / 2) / (n + z * z)
+    half = z / (n + z * z) * np.sqrt(k * (n - k) / np.maximum(n, 1) + z * z / 4)
+    return np.where(k == 0, 0.0, center - half), np.where(k == n, 1.0, center + half)
+
+
+def percent_decimals(rate: float, low: float, high: float) -> int:
+    """How many decimals of a percentage its interval allows.
+
+    The last digit shown is worth no less than the leading digit's place of the half width: 49.8 % within 49.5 to 50.1,
+    49 % within 39 to 59. A rate that is neither 0 nor 1 gets as many more as it needs not to be shown as one.
+    """
+    half = 50 * (high - low)
+    decimals = max(0, -math.floor(math.log10(half))) if half > 0 else 2
+    if 0 < rate < 1:
+        while decimals < 15 and not 0 < round(100 * rate, decimals) < 100:
+            decimals += 1
+    return decimals
+
+
+def tally(store: Store, cell_id: str, trials: int) -> Tally:
+    """Adds up the first `trials` trials of a cell, in one pass.
+
+    Raises:
+        RunError: some of them are not stored.
+    """
+    outcomes = np.zeros(len(OUTCOMES), np.int64)
+    steps, counts, losses = [], [], []
+    for rows in store.chunks(cell_id, trials, ["outcome", "steps", "loss_last"]):
+        outcome = rows["outcome"]
+        outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
+        found = np.unique(rows["steps"][outcome == CONVERGED], return_counts=True)
+        steps.append(found[0])
+        counts.append(found[1])
+        losses.append(rows["loss_last"][(outcome != CONVERGED) & (outcome != DIVERGED)])
+    distinct, place = np.unique(np.concatenate(steps), return_inverse=True)
+    sums = np.zeros(len(distinct), np.int64)
+    np.add.at(sums, place, np.concatenate(counts))
+    if outcomes.sum() != trials or sums.sum() != outcomes[CONVERGED]:
+        raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
+    return Tally(trials, tuple(outcomes.tolist()), distinct.astype(np.int64), sums, _median(losses))
+
+
+def tallies(plan: Plan, store: Store, trials: int | None = None) -> dict[str, Tally]:
+    """The tally of every cell by its id, over the first `trials` trials (all that the study asks for, by default)."""
+    return {cell.id: tally(store, cell.id, trials or plan.study.trials) for cell in plan.cells}
+
+
+def rates(
+    plan: Plan, store: Store, trials: int | None = None, known: Mapping[str, Tally] | None = None
+) -> pd.DataFrame:
+    """How often each cell's trials converge, and how the others end: a row per cell in plan order.
+
+    Args:
+        plan: the cells.
+        store: their trials.
+        trials: how many of them, from trial 0 on; by default all that the study asks for.
+        known: the tallies, where they exist already.
+
+    Returns:
+        The columns of ``rates.csv``: cell, a label for each varied key, trials, converged, rate with its 95 % Wilson
+        interval (rate_low, rate_high), the count of every other outcome, the quartiles of the steps of the converged
+        trials, and the median of the last loss of those that neither converged nor diverged (NaN without any).
+
+    Raises:
+        RunError: some trials are not stored.
+    """
+    import pandas as pd
+
+    known = tallies(plan, store, trials) if known is None else known
+    rows: list[dict[str, Any]] = []
+    for cell in plan.cells:
+        sums = known[cell.id]
+        converged = sums.outcomes[CONVERGED]
+        low, high = wilson(converged, sums.trials)
+        rows.append(
+            {
+                **_named(plan, cell),
+                "trials": sums.trials,
+                "converged": converged,
+                "rate": converged / sums.trials,
+                "rate_low": float(low),
+                "rate_high": float(high),
+                **{name: n for name, n in zip(OUTCOMES, sums.outcomes, strict=True) if name != "converged"},
+                "steps_q25": sums.quantile(0.25),
+                "steps_median": sums.quantile(0.5),
+                "steps_q75": sums.quantile(0.75),
+                "loss_median": sums.loss_median,
+            }
+        )
+    frame = pd.DataFrame(rows)
+    if not (frame[list(OUTCOMES)].sum(axis=1) == frame["trials"]).all():
+        raise AssertionError("the outcomes of a cell do not add up to its trials")
+    return frame
+
+
+def curves(
+    plan: Plan, store: Store, trials: int | None = None, known: Mapping[str, Tally] | None = None
+) -> pd.DataFrame:
+    """The share of the trials that had converged by each check, with a pointwise 95 % Wilson band.
+
+    Pointwise: each single point's interval covers at its level, the band as a whole covers less. A cell of more than
+    `CURVE_POINTS` checks is read at half as many evenly spaced ones and half as many at which trials converged.
+
+    Returns:
+        cell, the varied keys, step, share, low, high: a row per cell and check.
+    """
+    import pandas as pd
+
+    known = tallies(plan, store, trials) if known is None else known
+    frames = []
+    for cell in plan.cells:
+        sums = known[cell.id]
+        grid = _grid(cell, sums)
+        done = np.concatenate([[0], np.cumsum(sums.counts)])[np.searchsorted(sums.steps, grid, side="right")]
+        low, high = wilson(done, sums.trials)
+        columns = {"step": grid, "share": done / sums.trials, "low": low, "high": high}
+        frames.append(pd.DataFrame({**_named(plan, cell), **columns}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def losses(plan: Plan, store: Store, trials: int | None = None) -> pd.DataFrame:
+    """Quantiles of the evaluation loss at each check, over the trials whose histories are stored.
+
+    A converged trial keeps the loss at which it stopped, a diverged one counts as +inf from its end on. A quantile is
+    an observed value (the inverse of the empirical distribution), so it is inf where that share has diverged.
+
+    Returns:
+        cell, the varied keys, step, q10, q25, median, q75, q90, trials (over which), threshold (`converge.loss`, NaN
+        without one): a row per cell and check. Empty where no histories are stored.
+    """
+    import pandas as pd
+
+    asked = trials or plan.study.trials
+    frames = []
+    for cell in plan.cells:
+        history = store.read_history(cell.id)
+        if history is None or not min(asked, len(history[1])):
+            continue
+        steps, stored = history
+        count = min(asked, len(stored))
+        ends = store.read(cell.id, count, ["outcome", "steps"])
+        stopped = np.searchsorted(steps, ends["steps"].to_numpy())
+        diverged = ends["outcome"].cat.codes.to_numpy() == DIVERGED
+        keep = _thinned(len(steps))
+        last = stored[np.arange(count), np.minimum(stopped, len(steps) - 1)]
+        last[diverged] = np.inf
+        values = np.where(keep[:, None] >= stopped, last, stored[:count].T[keep])
+        values[np.isnan(values)] = np.inf
+        values.sort(axis=1)
+        columns: dict[str, Any] = {"step": steps[keep]}
+        for name, q in QUANTILES.items():
+            columns[name] = values[:, max(0, math.ceil(q * count) - 1)].astype(np.float64)
+        threshold = cell.settings["converge"].get("loss")
+        columns |= {"trials": count, "threshold": math.nan if threshold is None else threshold}
+        frames.append(pd.DataFrame({**_named(plan, cell), **columns}))
+    if not frames:
+        return pd.DataFrame(columns=["cell", *plan.keys, "step", *QUANTILES, "trials", "threshold"])
+    return pd.concat(frames, ignore_index=True)
+
+
+def marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
+    """The rates of each level of each varied key, averaged over the cells of the other keys with equal weights.
+
+    The cells share their draws, so their errors are not independent; the mean of the intervals' ends is used for the
+    mean rate, which is right for fully dependent cells and too wide for all others.
+
+    Args:
+        frame: what `rates` returns.
+        keys: the varied keys.
+
+    Returns:
+        key, level, cells, rate, rate_low, rate_high, lowest, highest (rate among those cells), in plan order.
+    """
+    import pandas as pd
+
+    rows = []
+    for key in keys:
+        for level, cells in frame.groupby(key, sort=False):
+            row: dict[str, Any] = {"key": key, "level": level, "cells": len(cells)}
+            row |= {name: cells[name].mean() for name in ("rate", "rate_low", "rate_high")}
+            rows.append(row | {"lowest": cells["rate"].min(), "highest": cells["rate"].max()})
+    return pd.DataFrame(rows, columns=["key", "level", "cells", "rate", "rate_low", "rate_high", "lowest", "highest"])
+
+
+def _named(plan: Plan, cell: Cell) -> dict[str, str]:
+    return {"cell": cell.id, **{key: cell.labels[key] for key in plan.keys}}
+
+
+def _median(chunks: list[NDArray[Any]]) -> float:
+    values = np.concatenate(chunks) if chunks else np.empty(0)
+    if not len(values):
+        return math.nan
+    middle = [(len(values) - 1) // 2, len(values) // 2]
+    values.partition(middle)
+    return float(np.mean(values[middle], dtype=np.float64))
+
+
+def _thinned(checks: int) -> NDArray[np.int64]:
+    """Positions of at most `CURVE_POINTS` of the checks, the first and the last among them."""
+    if checks <= CURVE_POINTS:
+        return np.arange(checks)
+    return np.asarray(np.linspace(0, checks - 1, CURVE_POINTS).round(), np.int64)
+
+
+def _grid(cell: Cell, sums: Tally) -> NDArray[np.int64]:
+    last, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
+    checks = -(-last // every) + 1
+    if checks <= CURVE_POINTS:
+        return np.minimum(np.arange(checks, dtype=np.int64) * every, last)
+    even = np.minimum(np.linspace(0, checks - 1, CURVE_POINTS // 2).round().astype(np.int64) * every, last)
+    ends = np.cumsum(sums.counts)
+    if len(ends) > CURVE_POINTS // 2:
+        ranks = np.linspace(1, ends[-1], CURVE_POINTS // 2)
+        return np.unique(np.concatenate([even, sums.steps[np.searchsorted(ends, ranks)]]))
+    return np.unique(np.concatenate([even, sums.steps]))

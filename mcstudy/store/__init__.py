@@ -1,0 +1,11 @@
+"""The record of every trial: shards of trial ranges, read in trial order whatever way they were cut.
+
+A store keeps, per cell, rows of trials (`SCHEMA`, then any further numeric columns), the loss at each check of the
+first few trials, and one manifest. `FolderStore` keeps them in a run folder as Parquet, `MemoryStore` in memory.
+"""
+
+from mcstudy.store.base import SCHEMA, Rows, Shard, Store
+from mcstudy.store.folder import FolderStore
+from mcstudy.store.memory import MemoryStore
+
+__all__ = ["SCHEMA", "FolderStore", "MemoryStore", "Rows", "Shard", "Store"]

@@ -1,0 +1,213 @@
+"""What all stores share: the schema, the merging of shards, frames, digests.
+
+Shards may overlap (two runs that cut the same trials differently): a trial's row is the same wherever it comes from,
+so a reader takes each trial once, from whichever shard holds it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcstudy.errors import RunError
+from mcstudy.outcomes import OUTCOMES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
+CHUNK = 131_072
+"""Rows that a reader holds at once."""
+
+Rows = dict[str, NDArray[Any]]
+"""Column name to array, all of one length, in schema order."""
+
+History = tuple[NDArray[Any], NDArray[Any]]
+"""The step of each check (checks,), and the losses there (trials, checks)."""
+
+
+class Shard(NamedTuple):
+    """The trials [start, stop) of one cell, and where they lie: a file, or the rows themselves."""
+
+    start: int
+    stop: int
+    source: Any
+
+
+class Store(ABC):
+    """What every store can do; a cell is named by its id, `outcome` is written as codes, positions in `OUTCOMES`."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Makes the store ready for writing.
+
+        Raises:
+            RunError: it cannot be written to.
+        """
+
+    @abstractmethod
+    def _shards(self, cell_id: str) -> list[Shard]:
+        """The shards of a cell, in any order."""
+
+    @abstractmethod
+    def _load(self, shard: Shard, columns: Sequence[str] | None, start: int, stop: int) -> Iterator[Rows]:
+        """The rows of trials [start, stop) of a shard, in pieces of at most `CHUNK` rows.
+
+        Raises:
+            RunError: the shard is damaged or lacks a column.
+        """
+
+    @abstractmethod
+    def _save(self, cell_id: str, start: int, rows: Rows) -> None:
+        """Adds one shard of checked rows."""
+
+    @abstractmethod
+    def _save_history(self, cell_id: str, steps: NDArray[Any], losses: NDArray[Any]) -> None:
+        """Keeps a checked history."""
+
+    @abstractmethod
+    def read_history(self, cell_id: str) -> History | None:
+        """`steps` (int32) and `losses` as `write_history` got them, or None."""
+
+    @abstractmethod
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Keeps the manifest (anything JSON takes), replacing what was there."""
+
+    @abstractmethod
+    def read_manifest(self) -> dict[str, Any] | None:
+        """The manifest, or None."""
+
+    def ranges(self, cell_id: str) -> list[tuple[int, int]]:
+        """The stored trials as ranges [start, stop): sorted, merged, not overlapping."""
+        merged: list[tuple[int, int]] = []
+        for start, stop, _ in sorted(self._shards(cell_id), key=lambda shard: shard[:2]):
+            if merged and start <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+            else:
+                merged.append((start, stop))
+        return merged
+
+    def write(self, cell_id: str, start: int, rows: Mapping[str, NDArray[Any]]) -> None:
+        """Adds the trials from `start` on, all or none of them. NaN gets one bit pattern.
+
+        Args:
+            cell_id: the cell.
+            start: the first trial.
+            rows: arrays of one length; `trial` may be left out. `steps` become int32, losses keep their precision.
+
+        Raises:
+            ValueError: the rows are not of the schema.
+            RunError: they cannot be written.
+        """
+        checked = _checked(start, rows)
+        if len(checked["trial"]):
+            self._save(cell_id, start, checked)
+
+    def write_history(self, cell_id: str, steps: NDArray[Any], losses: NDArray[Any]) -> None:
+        """Keeps the evaluation losses of a cell's first trials, replacing what was there.
+
+        Args:
+            cell_id: the cell.
+            steps: (checks,), the step of each check.
+            losses: (trials, checks), from trial 0 on; NaN after a trial's end.
+
+        Raises:
+            ValueError: the shapes do not fit.
+            RunError: they cannot be written.
+        """
+        if steps.ndim != 1 or losses.ndim != 2 or losses.shape[1] != len(steps):
+            raise ValueError(f"a history of shape {losses.shape} does not fit {steps.shape} checks")
+        self._save_history(cell_id, steps.astype(np.int32), _one_nan(losses))
+
+    def chunks(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> Iterator[Rows]:
+        """The first `trials` trials in order, as arrays in pieces of bounded size; `outcome` as codes.
+
+        Raises:
+            RunError: some of them are not stored, or a column is not.
+        """
+        position = 0
+        for shard in sorted(self._shards(cell_id), key=lambda shard: (shard.start, -shard.stop)):
+            if shard.start > position or position >= trials:
+                break
+            if shard.stop > position:
+                stop = min(shard.stop, trials)
+                for rows in self._load(shard, columns, position, stop):
+                    columns = list(rows)
+                    yield rows
+                position = stop
+        if position < trials:
+            raise RunError(f"cell {cell_id}: trial {position} is not stored; {trials} trials were asked for")
+
+    def batches(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
+        """Like `chunks`, as frames with a categorical `outcome`."""
+        return map(_frame, self.chunks(cell_id, trials, columns))
+
+    def read(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The first `trials` trials in order, in one frame with a categorical `outcome`.
+
+        Raises:
+            RunError: some of them are not stored, or a column is not.
+        """
+        whole: Rows = {}
+        position = 0
+        for rows in self.chunks(cell_id, trials, columns):
+            size = len(next(iter(rows.values())))
+            for name, values in rows.items():
+                whole.setdefault(name, np.empty(trials, values.dtype))[position : position + size] = values
+            position += size
+        return _frame(whole)
+
+    def digest(self, cell_id: str, trials: int) -> str:
+        """SHA-256 (hex) of the first `trials` rows in trial order: each row packed, little-endian, in schema order."""
+        digest = hashlib.sha256()
+        for rows in self.chunks(cell_id, trials):
+            layout = np.dtype([(name, values.dtype.newbyteorder("<")) for name, values in rows.items()])
+            packed = np.empty(len(rows["trial"]), layout)
+            for name, values in rows.items():
+                packed[name] = values
+            digest.update(packed.tobytes())
+        return digest.hexdigest()
+
+
+def _checked(start: int, rows: Mapping[str, NDArray[Any]]) -> Rows:
+    """The rows in schema order and types."""
+    if missing := [name for name in SCHEMA[1:] if name not in rows]:
+        raise ValueError(f"rows without a column {missing[0]!r}")
+    size = len(rows["outcome"])
+    trials = np.arange(start, start + size, dtype=np.int64)
+    checked: Rows = {
+        "trial": trials,
+        "outcome": np.asarray(rows["outcome"], np.uint8),
+        "steps": np.asarray(rows["steps"], np.int32),
+    }
+    for name in [*SCHEMA[3:], *(name for name in rows if name not in SCHEMA)]:
+        checked[name] = _one_nan(np.asarray(rows[name]))
+    if any(values.shape != (size,) for values in checked.values()):
+        raise ValueError(f"columns of several shapes: { {name: v.shape for name, v in checked.items()} }")
+    if not np.array_equal(rows.get("trial", trials), trials):
+        raise ValueError(f"the rows are not those of the trials from {start} on")
+    if size and checked["outcome"].max() >= len(OUTCOMES):
+        raise ValueError(f"there is no outcome {checked['outcome'].max()}")
+    return checked
+
+
+def _one_nan(values: NDArray[Any]) -> NDArray[Any]:
+    """The values with one bit pattern for NaN: its sign and payload differ between CPUs, and digests read bytes."""
+    if values.dtype.kind != "f":
+        return values
+    return np.where(np.isnan(values), values.dtype.type(np.nan), values)
+
+
+def _frame(rows: Rows) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, Any] = dict(rows)
+    if "outcome" in rows:
+        codes = rows["outcome"].astype(np.int8)
+        columns["outcome"] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(OUTCOMES)))
+    return pd.DataFrame(columns, copy=False)

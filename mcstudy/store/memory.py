@@ -1,0 +1,51 @@
+"""A store that writes nothing to disk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from mcstudy.errors import RunError
+from mcstudy.store.base import CHUNK, History, Rows, Shard, Store
+
+
+class MemoryStore(Store):
+    """Keeps everything in memory."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Shard]] = {}
+        self._histories: dict[str, History] = {}
+        self._manifest: dict[str, Any] | None = None
+
+    def open(self) -> None:
+        """As in `Store`; there is nothing to do."""
+
+    def _shards(self, cell_id: str) -> list[Shard]:
+        return list(self._rows.get(cell_id, ()))
+
+    def _load(self, shard: Shard, columns: Sequence[str] | None, start: int, stop: int) -> Iterator[Rows]:
+        rows: Rows = shard.source
+        if missing := [name for name in columns or () if name not in rows]:
+            raise RunError(f"no column {missing[0]!r} is stored; there are {', '.join(rows)}")
+        for low in range(start - shard.start, stop - shard.start, CHUNK):
+            piece = slice(low, min(low + CHUNK, stop - shard.start))
+            yield {name: rows[name][piece] for name in columns or rows}
+
+    def _save(self, cell_id: str, start: int, rows: Rows) -> None:
+        copies = {name: values.copy() for name, values in rows.items()}
+        self._rows.setdefault(cell_id, []).append(Shard(start, start + len(rows["trial"]), copies))
+
+    def _save_history(self, cell_id: str, steps: NDArray[Any], losses: NDArray[Any]) -> None:
+        self._histories[cell_id] = (steps.copy(), losses.copy())
+
+    def read_history(self, cell_id: str) -> History | None:
+        return self._histories.get(cell_id)
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        self._manifest = json.loads(json.dumps(manifest))
+
+    def read_manifest(self) -> dict[str, Any] | None:
+        return self._manifest

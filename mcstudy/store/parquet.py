@@ -1,0 +1,137 @@
+"""How rows and histories lie in Parquet files.
+
+Encodings, measured on 20,000 rows of a float32 study: `trial` as deltas costs nothing, `outcome` and `steps` as
+dictionaries of few values, losses with their bytes apart (the exponents repeat); zstd over all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from mcstudy.errors import RunError
+from mcstudy.outcomes import OUTCOMES
+from mcstudy.store.base import History, Rows, Shard
+
+_DICTIONARY = ("outcome", "steps", "step")
+
+
+def write_rows(path: Path, rows: Rows, group: int) -> None:
+    """Writes one shard in row groups of `group` rows.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    outcome = pa.DictionaryArray.from_arrays(pa.array(rows["outcome"].astype(np.int8)), pa.array(OUTCOMES))
+    _write(path, {name: outcome if name == "outcome" else pa.array(v) for name, v in rows.items()}, group)
+
+
+def write_history(path: Path, steps: NDArray[Any], losses: NDArray[Any]) -> None:
+    """Writes losses (trials, checks) as rows `trial`, `step`, `loss`, every check of every trial.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    trials, checks = losses.shape
+    columns = {
+        "trial": pa.array(np.repeat(np.arange(trials, dtype=np.int64), checks)),
+        "step": pa.array(np.tile(steps.astype(np.int32), trials)),
+        "loss": pa.array(losses.reshape(-1)),
+    }
+    _write(path, columns, max(1, losses.size))
+
+
+def read_history(path: Path) -> History:
+    """The steps (checks,) and losses (trials, checks) of a history.
+
+    Raises:
+        RunError: the file is damaged.
+    """
+    try:
+        table = pq.read_table(path, columns=["trial", "step", "loss"], use_threads=False, partitioning=None)
+        trial, step, loss = (table.column(name).to_numpy() for name in ("trial", "step", "loss"))
+        trials = int(trial[-1]) + 1 if len(trial) else 0
+        losses = loss.reshape(trials, -1) if trials else loss.reshape(0, 0)
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:
+        raise RunError(f"{path}: is damaged ({error}); without it, the next run trains its trials again") from error
+    return step[: losses.shape[1]].astype(np.int32), losses
+
+
+def open_shard(path: Path, start: int, stop: int) -> pq.ParquetFile:
+    """Opens a shard, reading its footer alone.
+
+    Raises:
+        RunError: it is no Parquet file, or has not the rows that its name says.
+    """
+    try:
+        file = pq.ParquetFile(path, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise RunError(_damaged(path, str(error).splitlines()[0])) from error
+    if file.metadata.num_rows != stop - start:
+        rows = file.metadata.num_rows
+        file.close()
+        raise RunError(_damaged(path, f"{rows} rows instead of {stop - start}"))
+    return file
+
+
+def read_rows(shard: Shard, columns: Sequence[str] | None, start: int, stop: int) -> Iterator[Rows]:
+    """The rows of trials [start, stop) of a shard, a row group at a time.
+
+    Raises:
+        RunError: the file is damaged, or lacks a column.
+    """
+    with open_shard(shard.source, shard.start, shard.stop) as file:
+        known = file.schema_arrow.names
+        if missing := [name for name in columns or () if name not in known]:
+            raise RunError(f"{shard.source}: has no column {missing[0]!r}; there are {', '.join(known)}")
+        names = list(columns or known)
+        low = shard.start
+        for group in range(file.num_row_groups):
+            high = low + file.metadata.row_group(group).num_rows
+            if low < stop and high > start:
+                try:
+                    table = file.read_row_group(group, columns=names, use_threads=False)
+                    rows = {name: _array(table.column(name)) for name in names}
+                except (pa.ArrowException, OSError, ValueError) as error:
+                    raise RunError(_damaged(shard.source, str(error).splitlines()[0])) from error
+                piece = slice(max(start - low, 0), min(stop, high) - low)
+                if "trial" in rows and not np.array_equal(rows["trial"], np.arange(low, high)):
+                    raise RunError(_damaged(shard.source, "other trials than its name says"))
+                yield {name: values[piece] for name, values in rows.items()}
+            low = high
+
+
+def _array(column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column as numbers; the outcome's strings as codes, whatever dictionary the file has."""
+    if not pa.types.is_dictionary(column.type):
+        return np.asarray(column.to_numpy())
+    chunks = []
+    for chunk in column.chunks:
+        codes = np.array([OUTCOMES.index(name) for name in chunk.dictionary.to_pylist()], np.uint8)
+        chunks.append(codes[chunk.indices.to_numpy()])
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+
+
+def _write(path: Path, columns: dict[str, pa.Array], group: int) -> None:
+    encoding = {"trial": "DELTA_BINARY_PACKED"}
+    for name, values in columns.items():
+        if pa.types.is_floating(values.type):
+            encoding[name] = "BYTE_STREAM_SPLIT"
+    pq.write_table(
+        pa.table(columns),
+        path,
+        row_group_size=group,
+        compression="zstd",
+        use_dictionary=[name for name in _DICTIONARY if name in columns],
+        column_encoding=encoding,
+    )
+
+
+def _damaged(path: Path, why: str) -> str:
+    return f"{path}: is damaged ({why}); once it is removed, the next run trains its trials again"

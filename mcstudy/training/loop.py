@@ -1,0 +1,144 @@
+"""The loop of a work unit: packs of trials, the chunks of samples they share, and the cells that train on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mcstudy import jit
+from mcstudy.kernels.layout import ABSENT, FRESH, RUNNING, TABLE, TRIAL
+from mcstudy.kernels.pack import lane_count, put
+from mcstudy.kernels.streams import DATA
+from mcstudy.training.checks import record_check
+from mcstudy.training.data import draw_samples, shuffle
+from mcstudy.training.initial import initialise
+from mcstudy.training.steps import batch_step, fused_step
+
+
+@jit.scalar
+def _any_running(running: Any, row: Any) -> Any:
+    for lane in range(running.shape[1]):
+        if running[row, lane] == RUNNING:
+            return True
+    return False
+
+
+@jit.routine
+def _advance(
+    memory: Any, layers: Any, cell: Any, group: Any, data: Any, tables: Any, step: Any, until: Any, stop: Any
+) -> Any:
+    """Train one cell from `step` to `until`; returns the step reached, less only when asked to stop.
+
+    `data` is (packed, address of the inputs, address of the targets, step at which the ring's first sample is due).
+    """
+    packed, inputs_at, targets_at, origin = data
+    table_inputs, table_targets = tables
+    batch = cell.batch
+    size = group.size
+    position = ((step - origin) % group.pass_steps) * batch
+    while step < until:
+        if stop[0] != 0:
+            return step
+        count = min(batch, size - position)
+        samples = (packed, inputs_at, targets_at, position, count)
+        if cell.fused:
+            fused_step(memory, layers, cell, samples, table_inputs, table_targets)
+        else:
+            batch_step(memory, layers, cell, samples, table_inputs, table_targets, step)
+        step += 1
+        position += count
+        if position >= size:
+            position = 0
+    return step
+
+
+@jit.entry
+def train(
+    memory: Any,
+    integers: Any,
+    groups: Any,
+    cells: Any,
+    layers: Any,
+    axes: Any,
+    tables: Any,
+    points: Any,
+    trials: Any,
+    scratch: Any,
+    records: Any,
+    stop: Any,
+) -> Any:
+    """Train trials `trials[0]` ≤ i < `trials[1]` of every cell of a group; returns how many were finished.
+
+    Args:
+        memory: pack array with room for what the tables of `mcstudy.kernels.layout` address.
+        integers: pack array of uint32: trial numbers (low words, high words), then the sort keys of a pass.
+        groups, cells, layers: tables of `mcstudy.kernels.layout`; one group.
+        axes: (rows, 3) grid axes: low, high, points.
+        tables, points: pairs of flat arrays, inputs and targets, of the training set and of the evaluation points that
+            all trials share; empty where each trial has its own.
+        scratch: address of 3 + (most layers of a cell) packs.
+        records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), history
+            (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two may be empty.
+        stop: one int64; another thread sets it to stop after the current step.
+    """
+    group = groups[0]
+    lanes = lane_count(memory)
+    count = cells.shape[0]
+    running = np.empty((count, lanes), np.int64)
+    best = np.empty((count, lanes, 2), np.float64)
+    reached = np.empty(count, np.int64)
+    due = np.empty(count, np.int64)
+    own_set = group.source == TRIAL
+    base_targets = group.base + group.size * group.inputs
+    ring_targets = group.ring + group.size * group.inputs
+    packed = group.source != TABLE or group.shuffled
+    number = points[0].shape[0] // group.inputs
+    evaluation = (own_set, group.base, base_targets, group.size if own_set else number)
+    longest = 0
+    for c in range(count):
+        longest = max(longest, cells[c].steps)
+    for first in range(trials[0], trials[1], lanes):
+        row = first - trials[0]
+        for lane in range(lanes):
+            put(integers, 0, lane, np.uint32((first + lane) & 0xFFFFFFFF))
+            put(integers, 1, lane, np.uint32((first + lane) >> 32))
+        if own_set:
+            draw_samples(memory, group, group.base, base_targets, 0, group.size, DATA, integers)
+        for c in range(count):
+            for lane in range(lanes):
+                running[c, lane] = RUNNING if first + lane < trials[1] else ABSENT
+                best[c, lane, 0] = np.inf
+                best[c, lane, 1] = np.inf
+            initialise(memory, layers, cells[c], axes, group.seed, integers)
+            reached[c] = 0
+            due[c] = 0
+        active = count
+        step = np.int64(0)
+        while active > 0:
+            until = longest
+            if group.source == FRESH:
+                until = min(longest, step + group.pass_steps)
+                samples = (until - step) * group.batch
+                draw_samples(memory, group, group.ring, ring_targets, step * group.batch, samples, DATA, integers)
+            elif group.shuffled:
+                until = min(longest, step + group.pass_steps)
+                shuffle(memory, integers, group, step // group.pass_steps, integers, tables[0], tables[1])
+            data = (packed, group.ring, ring_targets, step)
+            for c in range(count):
+                cell = cells[c]
+                end = min(until, cell.steps)
+                while reached[c] >= 0 and (reached[c] < end or reached[c] == due[c]):
+                    goal = min(end, due[c])
+                    reached[c] = _advance(memory, layers, cell, group, data, tables, reached[c], goal, stop)
+                    if stop[0] != 0:
+                        return row
+                    if reached[c] == due[c]:
+                        state = (scratch, row, running, best)
+                        record_check(memory, layers, cell, c, evaluation, points, state, records, due[c])
+                        due[c] = min(due[c] + cell.every, cell.steps)
+                        if not _any_running(running, c):
+                            reached[c] = -1
+                            active -= 1
+            step = until
+    return trials[1] - trials[0]

@@ -1,0 +1,142 @@
+"""Dense networks on packs: sums of products, forward and backward passes over a tile of samples.
+
+A tile is a few samples that pass through the network together. Values of a layer lie unit by unit, the samples of a
+unit side by side. Every sum runs in one fixed order that no blocking changes: over inputs (forward), units
+(backward) or samples (gradients) in ascending order, starting from the bias, zero, or the gradient so far.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcstudy import jit
+from mcstudy.catalog.dispatch import activate, derive
+from mcstudy.kernels.pack import fma, load, store
+
+
+@jit.routine
+def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows: Any, columns: Any, inner: Any) -> None:
+    """``out[r, c] = start[r, c] + sum over i of left[r, i] * right[i, c]``, in ascending order of i.
+
+    Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of two
+    by two, or of four rows of a single column, hide the latency of the multiply-adds.
+    """
+    out_at, out_row, out_column = out
+    start_at, start_row, start_column = start
+    left_at, left_row, left_step = left
+    right_at, right_step, right_column = right
+    row = 0
+    if columns == 1:
+        while row + 4 <= rows:
+            s = start_at + row * start_row
+            s0, s1 = load(memory, s), load(memory, s + start_row)
+            s2, s3 = load(memory, s + 2 * start_row), load(memory, s + 3 * start_row)
+            p, q = left_at + row * left_row, right_at
+            for _ in range(inner):
+                x = load(memory, q)
+                s0 = fma(load(memory, p), x, s0)
+                s1 = fma(load(memory, p + left_row), x, s1)
+                s2 = fma(load(memory, p + 2 * left_row), x, s2)
+                s3 = fma(load(memory, p + 3 * left_row), x, s3)
+                p, q = p + left_step, q + right_step
+            o = out_at + row * out_row
+            store(memory, o, s0)
+            store(memory, o + out_row, s1)
+            store(memory, o + 2 * out_row, s2)
+            store(memory, o + 3 * out_row, s3)
+            row += 4
+    else:
+        while row + 2 <= rows:
+            for column in range(0, columns - 1, 2):
+                s = start_at + row * start_row + column * start_column
+                s00, s01 = load(memory, s), load(memory, s + start_column)
+                s10, s11 = load(memory, s + start_row), load(memory, s + start_row + start_column)
+                p, q = left_at + row * left_row, right_at + column * right_column
+                for _ in range(inner):
+                    x0, x1 = load(memory, q), load(memory, q + right_column)
+                    w0, w1 = load(memory, p), load(memory, p + left_row)
+                    s00, s01 = fma(w0, x0, s00), fma(w0, x1, s01)
+                    s10, s11 = fma(w1, x0, s10), fma(w1, x1, s11)
+                    p, q = p + left_step, q + right_step
+                o = out_at + row * out_row + column * out_column
+                store(memory, o, s00)
+                store(memory, o + out_column, s01)
+                store(memory, o + out_row, s10)
+                store(memory, o + out_row + out_column, s11)
+            row += 2
+    # What the blocks left: the last rows, and the last column of an odd number of them beside the blocks.
+    for r in range(rows):
+        for column in range(0 if r >= row else columns - columns % 2 if columns > 1 else columns, columns):
+            s0 = load(memory, start_at + r * start_row + column * start_column)
+            p, q = left_at + r * left_row, right_at + column * right_column
+            for _ in range(inner):
+                s0 = fma(load(memory, p), load(memory, q), s0)
+                p, q = p + left_step, q + right_step
+            store(memory, out_at + r * out_row + column * out_column, s0)
+
+
+@jit.scalar
+def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any) -> None:
+    """Pass a tile of `samples` samples, whose inputs are in place, through layers `first` … `last` - 1."""
+    for i in range(first, last):
+        layer = layers[i]
+        inputs, outputs = layer.inputs, layer.outputs
+        multiply_add(
+            memory,
+            (layer.before, samples, 1),
+            (layer.start, layer.start_row, 0),
+            (layer.weights, inputs, 1),
+            (layer.source, samples, 1),
+            outputs,
+            samples,
+            inputs,
+        )
+        activate(layer.activation, (memory, layer.a, layer.b, layer.before, layer.after, outputs * samples))
+
+
+@jit.scalar
+def through_activation(memory: Any, layers: Any, i: Any, samples: Any) -> None:
+    """Turn dLoss/df(z) of layer `i`, in its `delta`, into dLoss/dz."""
+    layer = layers[i]
+    derive(
+        layer.activation, (memory, layer.a, layer.b, layer.before, layer.after, layer.delta, layer.outputs * samples)
+    )
+
+
+@jit.scalar
+def through_weights(memory: Any, layers: Any, i: Any, samples: Any) -> None:
+    """Put dLoss/df(z) of layer `i - 1` in its `delta`, from dLoss/dz of layer `i`."""
+    layer = layers[i]
+    multiply_add(
+        memory,
+        (layers[i - 1].delta, samples, 1),
+        (layer.zero, 0, 0),
+        (layer.weights, 1, layer.inputs),
+        (layer.delta, samples, 1),
+        layer.inputs,
+        samples,
+        layer.outputs,
+    )
+
+
+@jit.scalar
+def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any) -> None:
+    """Add the gradients of layer `i` over a tile; they lie `shift` packs from the parameters."""
+    layer = layers[i]
+    gradients = (layer.weights + shift, layer.inputs, 1)
+    multiply_add(
+        memory,
+        gradients,
+        gradients,
+        (layer.delta, samples, 1),
+        (layer.source, 1, samples),
+        layer.outputs,
+        layer.inputs,
+        samples,
+    )
+    if layer.biases >= 0:
+        for j in range(layer.outputs):
+            total = load(memory, layer.biases + shift + j)
+            for s in range(samples):
+                total += load(memory, layer.delta + j * samples + s)
+            store(memory, layer.biases + shift + j, total)
