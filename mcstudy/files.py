@@ -83,6 +83,8 @@ def _alive(process: int) -> bool:
     # This process knows its own files (`_active`); one of its number that it does not know is an older process's.
     if process == os.getpid():
         return False
+    if os.name == "nt":  # where signal 0 is Ctrl-C
+        return True
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):
@@ -93,6 +95,8 @@ def _alive(process: int) -> bool:
 
 
 def _sync(path: Path) -> None:
+    if os.name == "nt":  # where neither folders nor files open for reading can be synced
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -26,7 +26,7 @@ import numba
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
-_INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 KERNEL_SOURCES = ("jit.py", "kernels/*.py", "catalog/*.py", "training/*.py")
 
 
@@ -106,5 +106,5 @@ def pack_bytes() -> int:
     if "avx512f" in features:
         return 256
     if "fma" in features or "neon" in features:
-        return 128
+        return 256
     return 16

@@ -257,7 +257,7 @@ def test_exp_rounds_into_denormals(dtype: Any) -> None:
 
 @both
 def test_sin_and_cos_of_huge_angles_stay_bounded(dtype: Any) -> None:
-    x = np.geomspace(1e4, float(np.finfo(dtype).max), 10_000).astype(dtype)
+    x = np.geomspace(1e4, float(np.finfo(dtype).max) / 4, 10_000).astype(dtype)
     for function in (elementary.sin, elementary.cos):
         for sign in (1, -1):
             assert (np.abs(apply(function, sign * x)) <= 1).all()

@@ -18,25 +18,16 @@ from mcstudy.kernels.pack import filled, load, store
 from mcstudy.kernels.switch import one_of
 
 
-def _forward_loop(part: Any) -> Callable[..., Any]:
-    function = part.forward
+def _activation_loop(part: Any) -> Callable[..., Any]:
+    forward, derivative = part.forward, part.derivative
 
     @jit.routine
-    def loop(memory: Any, a: Any, b: Any, before: Any, after: Any, count: Any) -> None:
+    def loop(memory: Any, a: Any, b: Any, sums: Any, after: Any, count: Any) -> None:
         for i in range(count):
-            store(memory, after + i, function(load(memory, before + i), a, b))
-
-    return loop
-
-
-def _derivative_loop(part: Any) -> Callable[..., Any]:
-    function = part.derivative
-
-    @jit.routine
-    def loop(memory: Any, a: Any, b: Any, before: Any, after: Any, delta: Any, count: Any) -> None:
-        for i in range(count):
-            slope = function(load(memory, before + i), load(memory, after + i), a, b)
-            store(memory, delta + i, load(memory, delta + i) * slope)
+            z = load(memory, sums + i)
+            f = forward(z, a, b)
+            store(memory, after + i, f)
+            store(memory, sums + i, derivative(z, f, a, b))
 
     return loop
 
@@ -101,11 +92,11 @@ def _target_loop(part: Any) -> Callable[..., Any]:
     return loop
 
 
-activate = one_of([_forward_loop(part) for part in ACTIVATIONS.values()])
-"""(activation, (memory, a, b, before, after, count)): f of `count` packs at `before`, put at `after`."""
+activate = one_of([_activation_loop(part) for part in ACTIVATIONS.values()])
+"""(activation, (memory, a, b, sums, after, count)): f(z) of `count` packs z at `sums`, put at `after`, and f'(z) over z.
 
-derive = one_of([_derivative_loop(part) for part in ACTIVATIONS.values()])
-"""(activation, (memory, a, b, before, after, delta, count)): `delta` times f' at `before`, in place."""
+Both at once: the backward pass then only multiplies, whatever the activation.
+"""
 
 add_loss = one_of([_value_loop(part) for part in LOSSES.values()])
 """(loss, (memory, a, output, target, total, outputs, samples)): add a tile's losses to the pack at `total`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mcstudy.engine.sharing import draws_while_training
+from mcstudy.engine.sharing import draws_while_training, groups
 from mcstudy.plan import Cell
 
 # Nanoseconds a value of one trial, on one core of a machine with AVX-512; other machines are a few times slower.
@@ -35,3 +35,28 @@ def _training(cell: Cell) -> float:
     forward = weights * MULTIPLY_ADD + units * UNIT / 2
     update = OVERHEAD + weights * PARAMETER / task["batch"]
     return steps * (task["batch"] * sample + update) + checks * points * forward + (weights + units) * INITIAL
+
+
+def parameter_count(cell: Cell) -> int:
+    """Weights and biases of a cell's network."""
+    network, task = cell.settings["network"], cell.settings["task"]
+    widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
+    return sum((n + bool(network["bias"])) * m for n, m in zip(widths, widths[1:], strict=False))
+
+
+def study_seconds(cells: Sequence[Cell], trials: int) -> float:
+    """Seconds of one core that a study takes if no trial ends early."""
+    return sum(trial_nanoseconds(group) for group in groups(cells)) * trials * 1e-9
+
+
+def estimate_text(core_seconds: float) -> str:
+    """One line on the time, for the cores that this process may use."""
+    from mcstudy.engine.threads import available_threads
+
+    threads = available_threads()
+    seconds = core_seconds / threads
+    shown = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    return (
+        f"about {shown} on {threads} thread{'s' * (threads != 1)} if no trial ends early; "
+        "a rough estimate for a CPU with AVX-512, others take 2 to 4 times as long"
+    )

@@ -292,7 +292,7 @@ def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memo
         source = own.take(rows[0]["inputs"] * tile)
         for row in rows:
             row["source"] = source
-            row["before"] = own.take(row["outputs"] * tile)
+            row["slope"] = own.take(row["outputs"] * tile)
             row["after"] = own.take(row["outputs"] * tile)
             row["delta"] = own.take(row["outputs"] * tile)
             source = row["after"]

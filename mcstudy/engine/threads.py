@@ -6,6 +6,7 @@ and the size of units are free.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcstudy.engine.cost import trial_nanoseconds
-from mcstudy.engine.program import Program, build, check_steps
+from mcstudy.engine.program import Program, build
 from mcstudy.engine.sharing import groups
 from mcstudy.plan import Cell, Table
 
@@ -25,6 +26,7 @@ HISTORY_TRIALS = 512
 """Trials, from the first, whose loss at every check is kept."""
 
 UNIT_SECONDS = 0.5
+STOP_SECONDS = 0.7
 MOST_STATE_PACKS = 1 << 16
 
 
@@ -41,13 +43,15 @@ class UnitResult:
     """Rows of one cell for the trials from `first` on.
 
     `rows` holds equally long arrays: trial, outcome (codes), steps, loss_first, loss_last. `history` holds the loss at
-    each check, (kept trials, checks), nan after the end; it may have no rows.
+    each check, (kept trials, checks), nan after the end; it may have no rows. `trace` holds the parameters there,
+    (traced trials, checks, parameters), layer by layer, weights (out, in) row by row, then biases.
     """
 
     cell: Cell
     first: int
     rows: dict[str, np.ndarray]
     history: np.ndarray
+    trace: np.ndarray
 
 
 def available_threads() -> int:
@@ -121,17 +125,24 @@ def _cut(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
     return pieces
 
 
-def run_unit(unit: Unit, memory: tuple[np.ndarray, np.ndarray], stop: np.ndarray) -> list[UnitResult]:
-    """Train a unit; with `stop` set half way, only the trials that were finished are returned."""
+def run_unit(
+    unit: Unit, memory: tuple[np.ndarray, np.ndarray], stop: np.ndarray, traced: bool = False
+) -> list[UnitResult]:
+    """Train a unit; with `stop` set half way, only the trials that were finished are returned.
+
+    With `traced`, every trial's losses and parameters at the checks are kept.
+    """
     from mcstudy.training.loop import train
 
     program = unit.program
     count, trials = len(program.cells), unit.last - unit.first
-    kept = max(0, min(HISTORY_TRIALS, unit.last) - unit.first)
+    kept = trials if traced else max(0, min(HISTORY_TRIALS, unit.last) - unit.first)
     outcome = np.zeros((count, trials), np.int8)
     steps = np.zeros((count, trials), np.int32)
     loss_first, loss_last = np.zeros((count, trials)), np.zeros((count, trials))
     history = np.full((count, kept, max(program.checks)), np.nan)
+    width = int(program.cell_table["count"].max()) if traced else 0
+    trace = np.full((count, trials if traced else 0, max(program.checks), width), np.nan)
     done = train(
         *memory,
         program.group_table,
@@ -142,7 +153,7 @@ def run_unit(unit: Unit, memory: tuple[np.ndarray, np.ndarray], stop: np.ndarray
         program.points,
         np.array([unit.first, unit.last], np.int64),
         program.scratch,
-        (outcome, steps, loss_first, loss_last, history, np.zeros((count, 0, 0, 0))),
+        (outcome, steps, loss_first, loss_last, history, trace),
         stop,
     )
     if done == 0:
@@ -157,7 +168,16 @@ def run_unit(unit: Unit, memory: tuple[np.ndarray, np.ndarray], stop: np.ndarray
             "loss_first": loss_first[c, :done].astype(program.dtype),
             "loss_last": loss_last[c, :done].astype(program.dtype),
         }
-        results.append(UnitResult(cell, unit.first, rows, history[c, :done, : len(check_steps(cell))]))
+        checks, parameters = program.checks[c], int(program.cell_table["count"][c])
+        results.append(
+            UnitResult(
+                cell,
+                unit.first,
+                rows,
+                history[c, :done, :checks].astype(program.dtype),
+                trace[c, :done, :checks, :parameters].astype(program.dtype),
+            )
+        )
     return results
 
 
@@ -167,7 +187,8 @@ def run_units(
     """Train units on threads and hand each one's rows to `receive`, in this thread.
 
     `idle` is called about ten times a second. When either raises, or Ctrl-C arrives, the threads stop within a step
-    of training, what they had finished is handed over, and the exception goes on.
+    of training, what they had finished is handed over, and the exception goes on. A thread that is still compiling
+    then is left behind: it ends by itself, without a result.
 
     Raises:
         Exception: what a worker raised.
@@ -198,8 +219,9 @@ def run_units(
         thread.start()
     alive = len(pool)
     failure: BaseException | None = None
+    deadline = math.inf
     tick = time.monotonic()
-    while alive:
+    while alive and time.monotonic() < deadline:
         try:
             item = _next(results)
             if item is None:
@@ -215,8 +237,7 @@ def run_units(
         except BaseException as error:
             stop[0] = 1
             failure = failure or error
-    for thread in pool:
-        thread.join()
+            deadline = min(deadline, time.monotonic() + STOP_SECONDS)
     if failure is not None:
         raise failure
 

@@ -109,11 +109,11 @@ def bands(frame: pd.DataFrame, panel: str | None, band_keys: Sequence[str]) -> l
         return [Band("", [Panel("", frame)])]
     parts: dict[tuple[Any, ...], pd.DataFrame] = {}
     for key, part in frame.groupby(keys, sort=False):
-        parts[tuple(key)] = part  # type: ignore[arg-type]  # pandas types a list's keys as those of one column
+        parts[tuple(key)] = part
     cut = []
     for outer in product(*(levels(frame, key) for key in band_keys)):
         header = "  ·  ".join(f"{key}: {level}" for key, level in zip(band_keys, outer, strict=True))
-        inner = [(level,) for level in levels(frame, panel)] if panel else [()]
+        inner: list[tuple[str, ...]] = [(level,) for level in levels(frame, panel)] if panel else [()]
         found = [(level, parts[outer + level]) for level in inner if outer + level in parts]
         panels = [Panel(f"{panel}: {level[0]}" if panel else "", part) for level, part in found]
         if panels:

@@ -192,7 +192,7 @@ def _steps(axes: Axes, last: float, wide: bool) -> None:
 
     last = max(last, 1.0)
     axes.set_xlim(-0.02 * last, 1.02 * last)
-    axes.xaxis.set_major_locator(MaxNLocator(4 if wide and last < 1e5 else 3, integer=True, steps=[1, 2, 4, 5, 10]))
+    axes.xaxis.set_major_locator(MaxNLocator(4 if wide else 3, integer=True, steps=[1, 2, 4, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(style.thousands))
 
 

@@ -5,7 +5,8 @@ special cases. There is no call to a mathematical library, no table, no branch. 
 results below the smallest normal number are rounded correctly, not flushed, and signed zeros keep their sign.
 
 Both precisions run the same code; `pick` and the polynomials choose constants by the element type, at compile time.
-The errors of the functions are measured, and bounded, in ``tests/test_elementary.py``.
+The public functions are compiled once for each pack type, so that kernels that use them often compile quickly; LLVM
+still inlines them. Their errors are measured, and bounded, in ``tests/test_elementary.py``.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def _exp_normal(x: Any) -> Any:
     return _exp_fraction(n, high) * as_float((bits << pick(bits, 23, 52)) + pick(bits, ONE_32, ONE_64))
 
 
-@jit.scalar
+@jit.routine
 def exp(x: Any) -> Any:
     """e to the power x."""
     highest, lowest = pick(x, 89.0, 710.0), pick(x, -104.0, -746.0)
@@ -87,7 +88,7 @@ def exp(x: Any) -> Any:
     return _exp_fraction(n, high) * as_float(half + one) * as_float(whole - half + one)
 
 
-@jit.scalar
+@jit.routine
 def expm1(x: Any) -> Any:
     """exp(x) - 1, relatively accurate near 0."""
     highest, lowest = pick(x, 89.0, 710.0), pick(x, -20.0, -40.0)
@@ -103,7 +104,7 @@ def expm1(x: Any) -> Any:
     return where(absolute(x) < pick(x, 2.0**-26, 2.0**-55), x, y + y)
 
 
-@jit.scalar
+@jit.routine
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)), relatively accurate for x far below 0 too."""
     z = exp(-absolute(x))
@@ -112,7 +113,7 @@ def sigmoid(x: Any) -> Any:
     return fma(-first, z / (z + 1.0), first)
 
 
-@jit.scalar
+@jit.routine
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent."""
     a = absolute(x)
@@ -153,7 +154,7 @@ def _from_root(x: Any) -> Any:
     return bits + pick(bits, ONE_32 - ROOT_32, ONE_64 - ROOT_64)
 
 
-@jit.scalar
+@jit.routine
 def log(x: Any) -> Any:
     """Natural logarithm; -inf of 0, nan below."""
     tiny = x < pick(x, 2.0**-126, 2.0**-1022)
@@ -164,7 +165,7 @@ def log(x: Any) -> Any:
     return where(x > 0.0, y, where(x == 0.0, -INF, pick(x, NAN, NAN)))
 
 
-@jit.scalar
+@jit.routine
 def log1p(x: Any) -> Any:
     """log(1 + x), relatively accurate near 0; -inf of -1, nan below."""
     bits = _from_root(x + 1.0)
@@ -177,7 +178,7 @@ def log1p(x: Any) -> Any:
     return where(x > -1.0, y, where(x == -1.0, -INF, pick(x, NAN, NAN)))
 
 
-@jit.scalar
+@jit.routine
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)), as max(x, 0) + log1p(exp(-|x|))."""
     z = exp(-absolute(x))
@@ -215,7 +216,7 @@ def _flip_if_odd(y: Any, shifted: Any) -> Any:
     return as_float(as_bits(y) ^ (bits << pick(bits, 31, 63)))
 
 
-@jit.scalar
+@jit.routine
 def sin(x: Any) -> Any:
     """Sine; 2 ulp up to |x| = 8192, from there less and less accurate but within [-1, 1]; nan of infinities."""
     rounder = pick(x, ROUND_32, ROUND_64)
@@ -223,7 +224,7 @@ def sin(x: Any) -> Any:
     return _flip_if_odd(_sine(_less_multiple_of_pi(x, shifted - rounder)), shifted)
 
 
-@jit.scalar
+@jit.routine
 def cos(x: Any) -> Any:
     """Cosine; accurate as `sin` is."""
     a = absolute(x)
@@ -239,7 +240,7 @@ def sincos(x: Any) -> Any:
     return sin(x), cos(x)
 
 
-@jit.scalar
+@jit.routine
 def sincos_turns(t: Any) -> Any:
     """The pair of sin(2 pi t) and cos(2 pi t), for t from -1/2 to 1/2."""
     a = absolute(t)
@@ -257,7 +258,7 @@ def sincos_turns(t: Any) -> Any:
 # -------------------------------------------------------------------------------------------------- erf
 
 
-@jit.scalar
+@jit.routine
 def erf(x: Any) -> Any:
     """Error function. The shape, 1 - exp(polynomial) away from 0, is Norbert Juffa's."""
     a = absolute(x)

@@ -18,7 +18,7 @@ LAYER = np.dtype(
         ("start_row", np.int64),
         ("zero", np.int64),  # address of a zero
         ("source", np.int64),  # address of the layer's inputs: inputs × tile packs, unit by unit
-        ("before", np.int64),  # … of its sums z = W x + b: outputs × tile
+        ("slope", np.int64),  # … of its sums z = W x + b, then of f'(z): outputs × tile
         ("after", np.int64),  # … of f(z)
         ("delta", np.int64),  # … of dLoss/dz
         ("activation", np.int64),  # position in the catalog

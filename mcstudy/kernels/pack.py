@@ -84,7 +84,31 @@ def lane_view(packs: np.ndarray) -> np.ndarray:
     return packs[FIELD]
 
 
+class Pointer(types.Type):
+    """Numba type of a bare pointer to packs, records or numbers (`element`), in place of an array.
+
+    Kernels hand it to each other in one register, where an array is seven words and a counted reference.
+    """
+
+    def __init__(self, element: types.Type) -> None:
+        self.element = element
+        super().__init__(name=f"Pointer({element})")
+
+
+@register_model(Pointer)
+class _PointerModel(models.PrimitiveModel):
+    def __init__(self, manager: Any, pointer: Pointer) -> None:
+        element = pointer.element
+        target = _vector_type(element) if isinstance(element, Pack) else manager.lookup(element).get_data_type()
+        if isinstance(element, types.Record):
+            target = ir.ArrayType(ir.IntType(8), element.size)
+        super().__init__(manager, pointer, target.as_pointer())
+
+
 def _pack_of(array: types.Type) -> Pack | None:
+    """The kind of pack that an array or a pointer holds; None for anything else."""
+    if isinstance(array, Pointer) and isinstance(array.element, Pack):
+        return array.element
     if isinstance(array, types.Array) and isinstance(array.dtype, types.Record) and FIELD in array.dtype.fields:
         nested = array.dtype.fields[FIELD].type
         return Pack(nested.dtype, nested.shape[0])
@@ -382,20 +406,57 @@ def multiply_high(typingctx, a, b):  # type: ignore[no-untyped-def]
 # ---------------------------------------------------------------------------------------------- memory
 
 
+def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
+    """The address of the first element of an array or a pointer."""
+    if isinstance(array_type, Pointer):
+        return array
+    return context.make_array(array_type)(context, builder, array).data
+
+
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, pack: Pack) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    place = builder.gep(data, [index], inbounds=True)
+    place = builder.gep(_data(context, builder, array_type, array), [index], inbounds=True)
     return builder.bitcast(place, _vector_type(pack).as_pointer())
 
 
 def _lane_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, pack: Pack) -> Any:
-    data = context.make_array(array_type)(context, builder, array).data
-    place = builder.bitcast(builder.gep(data, [index], inbounds=True), _scalar_type(pack.element).as_pointer())
-    return builder.gep(place, [lane], inbounds=True)
+    place = builder.gep(_data(context, builder, array_type, array), [index], inbounds=True)
+    return builder.gep(builder.bitcast(place, _scalar_type(pack.element).as_pointer()), [lane], inbounds=True)
 
 
 def _alignment(pack: Pack) -> int:
     return min(64, pack.element.bitwidth // 8 * pack.lanes)
+
+
+@intrinsic
+def pointer(typingctx, array):  # type: ignore[no-untyped-def]
+    """A bare pointer to the data of a contiguous array: of packs, of records, or of numbers.
+
+    The caller keeps the array alive.
+    """
+    if not isinstance(array, types.Array) or array.layout != "C":
+        return None
+    kind = Pointer(_pack_of(array) or array.dtype)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.bitcast(_data(context, builder, array, args[0]), context.get_value_type(kind))
+
+    return kind(array), codegen
+
+
+@intrinsic
+def item(typingctx, array, index):  # type: ignore[no-untyped-def]
+    """The record or number at `index` of a pointer; a record is seen in place, not copied."""
+    if not isinstance(array, Pointer) or isinstance(array.element, Pack) or not isinstance(index, types.Integer):
+        return None
+    element = array.element
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        place = builder.gep(args[0], [args[1]], inbounds=True)
+        if isinstance(element, types.Record):
+            return builder.bitcast(place, context.get_value_type(element))
+        return builder.load(place)
+
+    return element(array, types.intp), codegen
 
 
 @intrinsic

@@ -84,14 +84,17 @@ def _setting(written: str, value: Any) -> Code:
 
 def _part(settings: Settings, noun: str) -> Code:
     """A part with those of its parameters that are not their defaults."""
-    catalog = NOUNS[noun]
-    defaults = catalog[settings["name"]].defaults() if settings["name"] in catalog else {}
-    told = {
-        name: value
-        for name, value in settings.items()
-        if name == "name" or not (_same(value, defaults.get(name)) or (name == "bias" and value == {"name": "zeros"}))
-    }
-    return Code(label(told, catalog))
+    return Code(label(_told(settings, NOUNS[noun]), NOUNS[noun]))
+
+
+def _told(settings: Settings, catalog: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = catalog[settings["name"]].defaults()
+    told = {}
+    for name, value in settings.items():
+        short = _told(value, catalog) if isinstance(value, Mapping) else value
+        if name == "name" or not (_same(value, defaults.get(name)) or short == {"name": "zeros"}):
+            told[name] = short
+    return told
 
 
 def _same(value: Any, default: Any) -> bool:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.catalog.dispatch import add_loss, derive
+from mcstudy.catalog.dispatch import add_loss
 from mcstudy.kernels.layout import CONVERGED, DEAD, DIVERGED, RAN_OUT, RUNNING, STUCK, UNFINISHED
-from mcstudy.kernels.pack import as_bits, filled, fma, get, lane_count, load, store, where
+from mcstudy.kernels.pack import as_bits, filled, fma, get, item, lane_count, load, store, where
 from mcstudy.training.data import fetch
 from mcstudy.training.network import forward
 
@@ -19,8 +19,8 @@ def _tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any,
     packed, inputs_at, targets_at, _ = points
     inputs, targets = arrays
     bottom, top = cell.first_layer, cell.first_layer + cell.layers
-    fetch(memory, layers[bottom].source, packed, inputs_at, inputs, first, tile, layers[bottom].inputs)
-    fetch(memory, cell.targets, packed, targets_at, targets, first, tile, layers[top - 1].outputs)
+    fetch(memory, item(layers, bottom).source, packed, inputs_at, inputs, first, tile, item(layers, bottom).inputs)
+    fetch(memory, cell.targets, packed, targets_at, targets, first, tile, item(layers, top - 1).outputs)
     forward(memory, layers, bottom, top, tile)
 
 
@@ -30,7 +30,7 @@ def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out:
 
     `points` is (packed, address of the inputs, address of the targets, number), `arrays` the scalar points.
     """
-    head = layers[cell.first_layer + cell.layers - 1]
+    head = item(layers, cell.first_layer + cell.layers - 1)
     number = points[3]
     store(memory, out, 0.0)
     done = np.int64(0)
@@ -60,14 +60,10 @@ def mark_alive(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, ou
         tile = min(cell.tile, number - done)
         _tile_forward(memory, layers, cell, points, arrays, done, tile)
         for i in range(cell.layers):
-            layer = layers[bottom + i]
-            count = layer.outputs * tile
-            for j in range(count):
-                store(memory, layer.delta + j, 1.0)
-            derive(layer.activation, (memory, layer.a, layer.b, layer.before, layer.after, layer.delta, count))
+            layer = item(layers, bottom + i)
             flag = load(memory, flags + i)
-            for j in range(count):
-                flag = where(load(memory, layer.delta + j) == 0.0, flag, 1.0)
+            for j in range(layer.slope, layer.slope + layer.outputs * tile):
+                flag = where(load(memory, j) == 0.0, flag, 1.0)
             store(memory, flags + i, flag)
         done += tile
     alive = filled(memory, 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import fill_targets
 from mcstudy.kernels.layout import NORMAL, TABLE
-from mcstudy.kernels.pack import filled, fma, get, lane_count, load, put, store, where
+from mcstudy.kernels.pack import filled, fma, get, item, lane_count, load, put, store, where
 from mcstudy.kernels.streams import ORDER, fill_normal, fill_uniform, words
 
 
@@ -92,12 +92,12 @@ def shuffle(
             i = np.int64(get(keys, group.keys + s, lane)) & mask
             for k in range(width):
                 if group.source == TABLE:
-                    put(memory, group.ring + s * width + k, lane, table_inputs[i * width + k])
+                    put(memory, group.ring + s * width + k, lane, item(table_inputs, i * width + k))
                 else:
                     put(memory, group.ring + s * width + k, lane, get(memory, group.base + i * width + k, lane))
             for k in range(height):
                 if group.source == TABLE:
-                    put(memory, targets + s * height + k, lane, table_targets[i * height + k])
+                    put(memory, targets + s * height + k, lane, item(table_targets, i * height + k))
                 else:
                     put(memory, targets + s * height + k, lane, get(memory, base_targets + i * height + k, lane))
 
@@ -115,4 +115,15 @@ def fetch(memory: Any, at: Any, packed: Any, address: Any, table: Any, first: An
     else:
         for s in range(samples):
             for k in range(width):
-                store(memory, at + k * samples + s, table[(first + s) * width + k])
+                store(memory, at + k * samples + s, item(table, (first + s) * width + k))
+
+
+@jit.scalar
+def fetch_sample(memory: Any, at: Any, packed: Any, address: Any, table: Any, number: Any, width: Any) -> None:
+    """`fetch` for a single sample."""
+    first = number * width
+    for k in range(width):
+        if packed:
+            store(memory, at + k, load(memory, address + first + k))
+        else:
+            store(memory, at + k, item(table, first + k))

@@ -9,7 +9,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.kernels.quantile import normal_quantile
 from mcstudy.kernels.layout import CONSTANT, FLAT, GAUSSIAN
-from mcstudy.kernels.pack import fma, get, lane_count, put, rounded_to, store
+from mcstudy.kernels.pack import fma, get, item, lane_count, put, rounded_to, store
 from mcstudy.kernels.streams import WEIGHTS, open_unit, words
 
 _BELOW = 0.022750131948179207
@@ -71,7 +71,7 @@ def initialise(memory: Any, layers: Any, cell: Any, axes: Any, seed: Any, trials
     else:
         number = np.int64(0)
         for i in range(cell.first_layer, cell.first_layer + cell.layers):
-            layer = layers[i]
+            layer = item(layers, i)
             weights = layer.inputs * layer.outputs
             draw_parameters(
                 memory,

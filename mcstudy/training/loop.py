@@ -8,7 +8,7 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.kernels.layout import ABSENT, FRESH, RUNNING, TABLE, TRIAL
-from mcstudy.kernels.pack import lane_count, put
+from mcstudy.kernels.pack import item, lane_count, pointer, put
 from mcstudy.kernels.streams import DATA
 from mcstudy.training.checks import record_check
 from mcstudy.training.data import draw_samples, shuffle
@@ -55,14 +55,14 @@ def _advance(
 
 @jit.entry
 def train(
-    memory: Any,
-    integers: Any,
+    packs: Any,
+    integer_packs: Any,
     groups: Any,
-    cells: Any,
-    layers: Any,
+    cell_table: Any,
+    layer_table: Any,
     axes: Any,
-    tables: Any,
-    points: Any,
+    training_points: Any,
+    evaluation_points: Any,
     trials: Any,
     scratch: Any,
     records: Any,
@@ -71,20 +71,24 @@ def train(
     """Train trials `trials[0]` ≤ i < `trials[1]` of every cell of a group; returns how many were finished.
 
     Args:
-        memory: pack array with room for what the tables of `mcstudy.kernels.layout` address.
-        integers: pack array of uint32: trial numbers (low words, high words), then the sort keys of a pass.
-        groups, cells, layers: tables of `mcstudy.kernels.layout`; one group.
+        packs: pack array with room for what the tables of `mcstudy.kernels.layout` address.
+        integer_packs: pack array of uint32: trial numbers (low words, high words), then the sort keys of a pass.
+        groups, cell_table, layer_table: tables of `mcstudy.kernels.layout`; one group.
         axes: (rows, 3) grid axes: low, high, points.
-        tables, points: pairs of flat arrays, inputs and targets, of the training set and of the evaluation points that
-            all trials share; empty where each trial has its own.
+        training_points, evaluation_points: pairs of flat arrays, inputs and targets, of what all trials
+            share; empty where each trial has its own.
         scratch: address of 3 + (most layers of a cell) packs.
         records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), history
             (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two may be empty.
         stop: one int64; another thread sets it to stop after the current step.
     """
+    memory, integers = pointer(packs), pointer(integer_packs)
+    layers, cells = pointer(layer_table), pointer(cell_table)
+    tables = (pointer(training_points[0]), pointer(training_points[1]))
+    points = (pointer(evaluation_points[0]), pointer(evaluation_points[1]))
     group = groups[0]
     lanes = lane_count(memory)
-    count = cells.shape[0]
+    count = cell_table.shape[0]
     running = np.empty((count, lanes), np.int64)
     best = np.empty((count, lanes, 2), np.float64)
     reached = np.empty(count, np.int64)
@@ -93,11 +97,11 @@ def train(
     base_targets = group.base + group.size * group.inputs
     ring_targets = group.ring + group.size * group.inputs
     packed = group.source != TABLE or group.shuffled
-    number = points[0].shape[0] // group.inputs
+    number = evaluation_points[0].shape[0] // group.inputs
     evaluation = (own_set, group.base, base_targets, group.size if own_set else number)
     longest = 0
     for c in range(count):
-        longest = max(longest, cells[c].steps)
+        longest = max(longest, item(cells, c).steps)
     for first in range(trials[0], trials[1], lanes):
         row = first - trials[0]
         for lane in range(lanes):
@@ -110,7 +114,7 @@ def train(
                 running[c, lane] = RUNNING if first + lane < trials[1] else ABSENT
                 best[c, lane, 0] = np.inf
                 best[c, lane, 1] = np.inf
-            initialise(memory, layers, cells[c], axes, group.seed, integers)
+            initialise(memory, layers, item(cells, c), axes, group.seed, integers)
             reached[c] = 0
             due[c] = 0
         active = count
@@ -126,7 +130,7 @@ def train(
                 shuffle(memory, integers, group, step // group.pass_steps, integers, tables[0], tables[1])
             data = (packed, group.ring, ring_targets, step)
             for c in range(count):
-                cell = cells[c]
+                cell = item(cells, c)
                 end = min(until, cell.steps)
                 while reached[c] >= 0 and (reached[c] < end or reached[c] == due[c]):
                     goal = min(end, due[c])

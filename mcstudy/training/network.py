@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any
 
 from mcstudy import jit
-from mcstudy.catalog.dispatch import activate, derive
-from mcstudy.kernels.pack import fma, load, store
+from mcstudy.catalog.dispatch import activate
+from mcstudy.kernels.pack import fma, item, load, store
 
 
 @jit.routine
@@ -19,54 +19,34 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
     """``out[r, c] = start[r, c] + sum over i of left[r, i] * right[i, c]``, in ascending order of i.
 
     Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of two
-    by two, or of four rows of a single column, hide the latency of the multiply-adds.
+    by two hide the latency of the multiply-adds.
     """
     out_at, out_row, out_column = out
     start_at, start_row, start_column = start
     left_at, left_row, left_step = left
     right_at, right_step, right_column = right
     row = 0
-    if columns == 1:
-        while row + 4 <= rows:
-            s = start_at + row * start_row
-            s0, s1 = load(memory, s), load(memory, s + start_row)
-            s2, s3 = load(memory, s + 2 * start_row), load(memory, s + 3 * start_row)
-            p, q = left_at + row * left_row, right_at
+    while columns > 1 and row + 2 <= rows:
+        for column in range(0, columns - 1, 2):
+            s = start_at + row * start_row + column * start_column
+            s00, s01 = load(memory, s), load(memory, s + start_column)
+            s10, s11 = load(memory, s + start_row), load(memory, s + start_row + start_column)
+            p, q = left_at + row * left_row, right_at + column * right_column
             for _ in range(inner):
-                x = load(memory, q)
-                s0 = fma(load(memory, p), x, s0)
-                s1 = fma(load(memory, p + left_row), x, s1)
-                s2 = fma(load(memory, p + 2 * left_row), x, s2)
-                s3 = fma(load(memory, p + 3 * left_row), x, s3)
+                x0, x1 = load(memory, q), load(memory, q + right_column)
+                w0, w1 = load(memory, p), load(memory, p + left_row)
+                s00, s01 = fma(w0, x0, s00), fma(w0, x1, s01)
+                s10, s11 = fma(w1, x0, s10), fma(w1, x1, s11)
                 p, q = p + left_step, q + right_step
-            o = out_at + row * out_row
-            store(memory, o, s0)
-            store(memory, o + out_row, s1)
-            store(memory, o + 2 * out_row, s2)
-            store(memory, o + 3 * out_row, s3)
-            row += 4
-    else:
-        while row + 2 <= rows:
-            for column in range(0, columns - 1, 2):
-                s = start_at + row * start_row + column * start_column
-                s00, s01 = load(memory, s), load(memory, s + start_column)
-                s10, s11 = load(memory, s + start_row), load(memory, s + start_row + start_column)
-                p, q = left_at + row * left_row, right_at + column * right_column
-                for _ in range(inner):
-                    x0, x1 = load(memory, q), load(memory, q + right_column)
-                    w0, w1 = load(memory, p), load(memory, p + left_row)
-                    s00, s01 = fma(w0, x0, s00), fma(w0, x1, s01)
-                    s10, s11 = fma(w1, x0, s10), fma(w1, x1, s11)
-                    p, q = p + left_step, q + right_step
-                o = out_at + row * out_row + column * out_column
-                store(memory, o, s00)
-                store(memory, o + out_column, s01)
-                store(memory, o + out_row, s10)
-                store(memory, o + out_row + out_column, s11)
-            row += 2
+            o = out_at + row * out_row + column * out_column
+            store(memory, o, s00)
+            store(memory, o + out_column, s01)
+            store(memory, o + out_row, s10)
+            store(memory, o + out_row + out_column, s11)
+        row += 2
     # What the blocks left: the last rows, and the last column of an odd number of them beside the blocks.
     for r in range(rows):
-        for column in range(0 if r >= row else columns - columns % 2 if columns > 1 else columns, columns):
+        for column in range(columns - columns % 2 if r < row else 0, columns):
             s0 = load(memory, start_at + r * start_row + column * start_column)
             p, q = left_at + r * left_row, right_at + column * right_column
             for _ in range(inner):
@@ -79,11 +59,11 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
 def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any) -> None:
     """Pass a tile of `samples` samples, whose inputs are in place, through layers `first` … `last` - 1."""
     for i in range(first, last):
-        layer = layers[i]
+        layer = item(layers, i)
         inputs, outputs = layer.inputs, layer.outputs
         multiply_add(
             memory,
-            (layer.before, samples, 1),
+            (layer.slope, samples, 1),
             (layer.start, layer.start_row, 0),
             (layer.weights, inputs, 1),
             (layer.source, samples, 1),
@@ -91,25 +71,25 @@ def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any) -> No
             samples,
             inputs,
         )
-        activate(layer.activation, (memory, layer.a, layer.b, layer.before, layer.after, outputs * samples))
+        activate(layer.activation, (memory, layer.a, layer.b, layer.slope, layer.after, outputs * samples))
 
 
 @jit.scalar
 def through_activation(memory: Any, layers: Any, i: Any, samples: Any) -> None:
     """Turn dLoss/df(z) of layer `i`, in its `delta`, into dLoss/dz."""
-    layer = layers[i]
-    derive(
-        layer.activation, (memory, layer.a, layer.b, layer.before, layer.after, layer.delta, layer.outputs * samples)
-    )
+    layer = item(layers, i)
+    delta, slope = layer.delta, layer.slope
+    for j in range(layer.outputs * samples):
+        store(memory, delta + j, load(memory, delta + j) * load(memory, slope + j))
 
 
 @jit.scalar
 def through_weights(memory: Any, layers: Any, i: Any, samples: Any) -> None:
     """Put dLoss/df(z) of layer `i - 1` in its `delta`, from dLoss/dz of layer `i`."""
-    layer = layers[i]
+    layer = item(layers, i)
     multiply_add(
         memory,
-        (layers[i - 1].delta, samples, 1),
+        (item(layers, i - 1).delta, samples, 1),
         (layer.zero, 0, 0),
         (layer.weights, 1, layer.inputs),
         (layer.delta, samples, 1),
@@ -122,7 +102,7 @@ def through_weights(memory: Any, layers: Any, i: Any, samples: Any) -> None:
 @jit.scalar
 def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any) -> None:
     """Add the gradients of layer `i` over a tile; they lie `shift` packs from the parameters."""
-    layer = layers[i]
+    layer = item(layers, i)
     gradients = (layer.weights + shift, layer.inputs, 1)
     multiply_add(
         memory,
@@ -140,3 +120,34 @@ def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any) ->
             for s in range(samples):
                 total += load(memory, layer.delta + j * samples + s)
             store(memory, layer.biases + shift + j, total)
+
+
+@jit.scalar
+def forward_sample(memory: Any, layers: Any, first: Any, last: Any) -> None:
+    """`forward` for a single sample, without a call for the sums of every layer."""
+    for i in range(first, last):
+        layer = item(layers, i)
+        inputs, outputs, source, z = layer.inputs, layer.outputs, layer.source, layer.slope
+        p, s, step = layer.weights, layer.start, layer.start_row
+        j = 0
+        while j + 4 <= outputs:
+            s0, s1 = load(memory, s), load(memory, s + step)
+            s2, s3 = load(memory, s + 2 * step), load(memory, s + 3 * step)
+            for k in range(inputs):
+                x = load(memory, source + k)
+                s0 = fma(load(memory, p + k), x, s0)
+                s1 = fma(load(memory, p + inputs + k), x, s1)
+                s2 = fma(load(memory, p + 2 * inputs + k), x, s2)
+                s3 = fma(load(memory, p + 3 * inputs + k), x, s3)
+            store(memory, z + j, s0)
+            store(memory, z + j + 1, s1)
+            store(memory, z + j + 2, s2)
+            store(memory, z + j + 3, s3)
+            j, p, s = j + 4, p + 4 * inputs, s + 4 * step
+        while j < outputs:
+            s0 = load(memory, s)
+            for k in range(inputs):
+                s0 = fma(load(memory, p + k), load(memory, source + k), s0)
+            store(memory, z + j, s0)
+            j, p, s = j + 1, p + inputs, s + step
+        activate(layer.activation, (memory, layer.a, layer.b, z, layer.after, outputs))

@@ -8,9 +8,15 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
-from mcstudy.kernels.pack import filled, fma, load, store
-from mcstudy.training.data import fetch
-from mcstudy.training.network import add_gradients, forward, through_activation, through_weights
+from mcstudy.kernels.pack import filled, fma, item, load, store
+from mcstudy.training.data import fetch, fetch_sample
+from mcstudy.training.network import (
+    add_gradients,
+    forward,
+    forward_sample,
+    through_activation,
+    through_weights,
+)
 
 
 @jit.scalar
@@ -29,7 +35,7 @@ def _decay_biases(memory: Any, layer: Any, rate: Any) -> None:
 @jit.routine
 def _update_layer(memory: Any, layers: Any, i: Any, cell: Any, hyper: Any, step: Any) -> None:
     """Update the parameters of one layer by the gradients of the batch."""
-    layer = layers[i]
+    layer = item(layers, i)
     count = layer.inputs * layer.outputs
     if layer.biases >= 0 and not cell.bias_decay:
         count += layer.outputs
@@ -52,8 +58,8 @@ def batch_step(
     """
     packed, inputs_at, targets_at, position, batch = samples
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    head = layers[last - 1]
-    width, outputs = layers[first].inputs, head.outputs
+    head = item(layers, last - 1)
+    width, outputs = item(layers, first).inputs, head.outputs
     scale = 1.0 / (batch * outputs)
     shift = cell.gradients - cell.parameters
     hyper = _hyper(cell)
@@ -62,17 +68,18 @@ def batch_step(
     done = np.int64(0)
     while done < batch:
         tile = min(cell.tile, batch - done)
-        fetch(memory, layers[first].source, packed, inputs_at, table_inputs, position + done, tile, width)
+        fetch(memory, item(layers, first).source, packed, inputs_at, table_inputs, position + done, tile, width)
         fetch(memory, cell.targets, packed, targets_at, table_targets, position + done, tile, outputs)
         forward(memory, layers, first, last, tile)
         loss_gradient(cell.loss, (memory, cell.loss_a, head.after, cell.targets, head.delta, scale, outputs * tile))
+        through_activation(memory, layers, last - 1, tile)
         for i in range(last - 1, first - 1, -1):
-            through_activation(memory, layers, i, tile)
             add_gradients(memory, layers, i, tile, shift)
             if cell.after_update:  # the tile is the whole batch then
                 _update_layer(memory, layers, i, cell, hyper, step)
             if i > first:
                 through_weights(memory, layers, i, tile)
+                through_activation(memory, layers, i - 1, tile)
         done += tile
     if not cell.after_update:
         if cell.bias_decay:
@@ -86,42 +93,43 @@ def batch_step(
 
 
 @jit.scalar
-def _fused_layer(memory: Any, weights: Any, inputs: Any, outputs: Any, source: Any, delta: Any, below: Any) -> None:
+def _fused_layer(memory: Any, layer: Any, below: Any, slope: Any) -> None:
     """Pass rate · dLoss/dz of one sample back through the weights, to `below`, and update them on the way."""
-    k = 0
-    while k + 2 <= inputs:
+    inputs, outputs, source, delta = layer.inputs, layer.outputs, layer.source, layer.delta
+    for k in range(0, inputs - 1, 2):
         h0, h1 = -load(memory, source + k), -load(memory, source + k + 1)
         s0, s1 = filled(memory, 0.0), filled(memory, 0.0)
-        at = weights + k
-        for j in range(outputs):
-            d = load(memory, delta + j)
+        at = layer.weights + k
+        for j in range(delta, delta + outputs):
+            d = load(memory, j)
             w0, w1 = load(memory, at), load(memory, at + 1)
             s0, s1 = fma(w0, d, s0), fma(w1, d, s1)
             store(memory, at, fma(d, h0, w0))
             store(memory, at + 1, fma(d, h1, w1))
             at += inputs
-        store(memory, below + k, s0)
-        store(memory, below + k + 1, s1)
-        k += 2
-    if k < inputs:
+        store(memory, below + k, s0 * load(memory, slope + k))
+        store(memory, below + k + 1, s1 * load(memory, slope + k + 1))
+    if inputs % 2 == 1:
+        k = inputs - 1
         h0 = -load(memory, source + k)
         s0 = filled(memory, 0.0)
-        at = weights + k
-        for j in range(outputs):
-            d, w0 = load(memory, delta + j), load(memory, at)
+        at = layer.weights + k
+        for j in range(delta, delta + outputs):
+            d, w0 = load(memory, j), load(memory, at)
             s0 = fma(w0, d, s0)
             store(memory, at, fma(d, h0, w0))
             at += inputs
-        store(memory, below + k, s0)
+        store(memory, below + k, s0 * load(memory, slope + k))
 
 
 @jit.scalar
-def _fused_update(memory: Any, weights: Any, inputs: Any, outputs: Any, source: Any, delta: Any) -> None:
-    for j in range(outputs):
-        d = -load(memory, delta + j)
-        at = weights + j * inputs
-        for k in range(inputs):
-            store(memory, at + k, fma(d, load(memory, source + k), load(memory, at + k)))
+def _fused_update(memory: Any, layer: Any) -> None:
+    at, inputs, source = layer.weights, layer.inputs, layer.source
+    for j in range(layer.delta, layer.delta + layer.outputs):
+        d = -load(memory, j)
+        for k in range(source, source + inputs):
+            store(memory, at, fma(d, load(memory, k), load(memory, at)))
+            at += 1
 
 
 @jit.routine
@@ -129,25 +137,27 @@ def fused_step(memory: Any, layers: Any, cell: Any, samples: Any, table_inputs: 
     """One step of plain SGD on one sample; the errors carry the learning rate, so weights change as they are met."""
     packed, inputs_at, targets_at, position, _ = samples
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    head = layers[last - 1]
+    bottom, head = item(layers, first), item(layers, last - 1)
     rate = cell.hyper[0]
-    fetch(memory, layers[first].source, packed, inputs_at, table_inputs, position, 1, layers[first].inputs)
-    fetch(memory, cell.targets, packed, targets_at, table_targets, position, 1, head.outputs)
-    forward(memory, layers, first, last, 1)
+    fetch_sample(memory, bottom.source, packed, inputs_at, table_inputs, position, bottom.inputs)
+    fetch_sample(memory, cell.targets, packed, targets_at, table_targets, position, head.outputs)
+    forward_sample(memory, layers, first, last)
+    outputs = head.outputs
     loss_gradient(
-        cell.loss, (memory, cell.loss_a, head.after, cell.targets, head.delta, rate / head.outputs, head.outputs)
+        cell.loss, (memory, cell.loss_a, head.after, cell.targets, head.delta, rate / outputs, outputs)
     )
+    through_activation(memory, layers, last - 1, 1)
     for i in range(last - 1, first - 1, -1):
-        layer = layers[i]
-        through_activation(memory, layers, i, 1)
+        layer = item(layers, i)
         if i == first:
-            _fused_update(memory, layer.weights, layer.inputs, layer.outputs, layer.source, layer.delta)
+            _fused_update(memory, layer)
         elif cell.after_update:
-            _fused_update(memory, layer.weights, layer.inputs, layer.outputs, layer.source, layer.delta)
+            _fused_update(memory, layer)
             through_weights(memory, layers, i, 1)
+            through_activation(memory, layers, i - 1, 1)
         else:
-            below = layers[i - 1].delta
-            _fused_layer(memory, layer.weights, layer.inputs, layer.outputs, layer.source, layer.delta, below)
+            lower = item(layers, i - 1)
+            _fused_layer(memory, layer, lower.delta, lower.slope)
         if layer.biases >= 0:
             if cell.bias_decay:
                 _decay_biases(memory, layer, rate)

@@ -189,10 +189,8 @@ def main(names: Sequence[str]) -> None:
             if names and name not in names:
                 continue
             coefficients, error, exact = fit(job, bits)
-            ulp = mp.nstr(error * mp.mpf(2) ** bits, 3)
-            print(
-                f"{name} on [{mp.nstr(job.low, 5)}, {mp.nstr(job.high, 5)}]: error {mp.nstr(error, 3)}, {ulp} x 2**-{bits}"
-            )
+            found = f"error {mp.nstr(error, 3)} = {mp.nstr(error * mp.mpf(2) ** bits, 3)} x 2**-{bits}"
+            print(f"{name} on [{mp.nstr(job.low, 5)}, {mp.nstr(job.high, 5)}]: {found}")
             print(f"    ({mp.nstr(exact, 3)} before rounding)")
             print("   ", ", ".join(f"{float(c):.{digits}g}" for c in coefficients))
         for name, value in (("ln 2", LN2), ("pi", PI)):

@@ -1,0 +1,3 @@
+from mcstudy.cli import main
+
+main()

@@ -1,0 +1,174 @@
+"""What Python code calls: `load`, `run`, `replay`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mcstudy.errors import RunError, StudyError
+from mcstudy.plan import Plan, make_plan
+from mcstudy.spec import Study, load
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from mcstudy.engine.run import Progress
+    from mcstudy.store import Store
+
+__all__ = ["Results", "RunError", "Study", "StudyError", "Trace", "load", "replay", "run"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """The trials of a study and what they add up to.
+
+    Attributes:
+        plan: the study's cells, in order.
+        count: trials per cell that are reported.
+        trained: trials that this run had to train, over all cells.
+        folder: the run folder, None where nothing was written.
+    """
+
+    plan: Plan
+    count: int
+    trained: int
+    folder: Path | None
+    _store: Store
+
+    @cached_property
+    def rates(self) -> pd.DataFrame:
+        """A row per cell in plan order, with the columns of ``rates.csv``."""
+        from mcstudy import statistics
+
+        return statistics.rates(self.plan, self._store, self.count)
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """A row per trial: `cell`, then the columns of the stored trials; cells in plan order, trials ascending."""
+        import pandas as pd
+
+        frames = []
+        names = [cell.id for cell in self.plan.cells]
+        for cell in self.plan.cells:
+            frame = self._store.read(cell.id, self.count)
+            frame.insert(0, "cell", pd.Categorical.from_codes([names.index(cell.id)] * len(frame), names))
+            frames.append(frame)
+        return pd.concat(frames, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One trial's training, seen at its checks; arrays end with the check that ended the trial.
+
+    Attributes:
+        cell: the cell's id.
+        trial: the trial's number.
+        outcome: how it ended.
+        steps: (checks,) steps done at each check.
+        loss: (checks,) evaluation loss there, in the precision of the cell.
+        parameters: (checks, parameters), layer by layer: weights (out, in) row by row, then biases.
+    """
+
+    cell: str
+    trial: int
+    outcome: str
+    steps: np.ndarray
+    loss: np.ndarray
+    parameters: np.ndarray
+
+
+def run(
+    study: Study,
+    trials: int | None = None,
+    seed: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    unit_trials: int | None = None,
+    command: str | None = None,
+) -> Results:
+    """Train what is missing of a study, and write the run folder where `out` names one.
+
+    Args:
+        study: from `load` or `Study.model_validate`.
+        trials: trials per cell instead of the study's number.
+        seed: instead of the study's.
+        out: the run folder; trials that it holds are not trained again. None keeps everything in memory.
+        threads: worker threads; by default one for each core that the process may use.
+        progress: is told how it goes.
+        unit_trials: trials of a work unit; changes no result.
+        command: how the run was started, for the record in ``run.json``.
+
+    Raises:
+        StudyError: the study cannot be run as it is.
+        RunError: `out` cannot be written to.
+        KeyboardInterrupt: Ctrl-C; what was finished is stored.
+    """
+    study = study.with_(trials=trials, seed=seed)
+    plan = make_plan(study)
+    from mcstudy.engine.run import train
+    from mcstudy.store import FolderStore, MemoryStore
+
+    store: Store = MemoryStore() if out is None else FolderStore(out)
+    store.open()
+    if out is None:
+        trained = train(plan, store, study.trials, threads, progress, unit_trials)
+        return Results(plan, study.trials, trained, None, store)
+    from mcstudy import manifest
+
+    clock = manifest.Clock()
+    trained = train(plan, store, study.trials, threads, progress, unit_trials)
+    clock.trained()
+    record = manifest.write(plan, store, study.trials, trained, threads, clock, command)
+    rates = write_report(plan, store, Path(out), record, study.trials)
+    results = Results(plan, study.trials, trained, Path(out), store)
+    results.__dict__["rates"] = rates
+    return results
+
+
+def write_report(
+    plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: int
+) -> pd.DataFrame:
+    """Draw the report of the first `trials` stored trials of each cell; returns the rates."""
+    from mcstudy import manifest, report
+
+    return report.write(plan, store, folder, manifest.provenance(record), trials)
+
+
+def replay(study: Study, cell: str, trial: int) -> Trace:
+    """Train one trial again, alone, and keep what happened at every check. The result is that of any run, bit for bit.
+
+    Args:
+        study: the study that names the cell.
+        cell: the cell's id, as in the rates.
+        trial: its number, from 0.
+
+    Raises:
+        StudyError: the study has no such cell.
+        ValueError: a negative number.
+    """
+    import numpy as np
+
+    from mcstudy.engine.program import build, check_steps
+    from mcstudy.engine.threads import Unit, run_unit
+    from mcstudy.errors import Fault
+    from mcstudy.outcomes import OUTCOMES
+
+    if trial < 0:
+        raise ValueError(f"trial {trial}: trials are numbered from 0")
+    plan = make_plan(study)
+    chosen = [known for known in plan.cells if known.id == cell]
+    if not chosen:
+        known = ", ".join(known.id for known in plan.cells[:8]) + (", ..." if len(plan.cells) > 8 else "")
+        raise StudyError([Fault("$.vary", cell, f'no cell has the id "{cell}"; the cells are {known}')], study.file)
+    program = build(chosen, plan.tables)
+    [result] = run_unit(Unit(program, trial, trial + 1), program.memory(), np.zeros(1, np.int64), traced=True)
+    loss, parameters = result.history[0], result.trace[0]
+    steps = check_steps(chosen[0])
+    outcome = OUTCOMES[int(result.rows["outcome"][0])]
+    seen = int(np.searchsorted(steps, result.rows["steps"][0])) + 1
+    return Trace(cell, trial, outcome, steps[:seen], loss[:seen], parameters[:seen])

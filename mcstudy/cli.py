@@ -1,0 +1,240 @@
+"""The command line: the only room that prints or exits. Everything heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from mcstudy.errors import RunError, StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Plan
+
+BAD_INPUT, INTERRUPTED = 2, 130
+TABLE_ROWS = 60
+
+
+class _Trials(click.ParamType):
+    """A number of trials; 20_000 and 1e6 are fine."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        try:
+            number = float(value)
+            if number == int(number):
+                return int(value) if str(value).replace("_", "").isdigit() else int(number)
+        except (ValueError, OverflowError):
+            pass
+        self.fail(f"{value!r} is not a whole number")
+
+
+NUMBER = _Trials()
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mcstudy", prog_name="mcstudy")
+def cli() -> None:
+    """How often does this small network learn, how fast, and when it fails, why?"""
+
+
+def _study_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--seed", type=NUMBER, help="Seed instead of the study's."),
+        click.option("--trials", type=NUMBER, help="Trials per cell instead of the study's number."),
+        click.argument("study", metavar="STUDY.toml"),
+    ):
+        function = option(function)
+    return function
+
+
+@cli.command()
+@_study_options
+@click.option("--out", metavar="DIR", help="Run folder; reports/NAME by default.")
+@click.option("--threads", type=click.IntRange(min=1), help="Worker threads; all cores by default.")
+@click.option("--quiet", is_flag=True, help="No progress and no table.")
+def run(
+    study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool
+) -> None:
+    """Train what is missing and write the report."""
+    from mcstudy import api
+    from mcstudy.progress import Shown
+
+    loaded = api.load(study)
+    folder = out if out is not None else os.path.join("reports", loaded.name)
+    command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
+    results = api.run(
+        loaded,
+        trials=trials,
+        seed=seed,
+        out=folder,
+        threads=threads,
+        progress=None if quiet else Shown(),
+        command=command,
+    )
+    if not quiet:
+        click.echo(_table(results.rates, list(results.plan.keys)))
+        click.echo()
+    click.echo(f"report: {Path(folder) / 'report.md'}")
+
+
+@cli.command()
+@_study_options
+@click.option("--out", metavar="DIR", help="Run folder to look into; reports/NAME by default.")
+def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> None:
+    """Show the cells, the trials and an estimate of the time; train nothing."""
+    from mcstudy.plan import make_plan
+    from mcstudy.spec import load
+
+    loaded = load(study).with_(trials=trials, seed=seed)
+    made = make_plan(loaded)
+    folder = Path(out if out is not None else os.path.join("reports", loaded.name))
+    click.echo(_plan_text(made, folder))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+def report(folder: str) -> None:
+    """Draw the report of stored trials again."""
+    from mcstudy import api, manifest
+    from mcstudy.plan import make_plan
+    from mcstudy.store import FolderStore
+
+    store = FolderStore(folder)
+    record = store.read_manifest()
+    if record is None or not (Path(folder) / "trials").is_dir():
+        raise RunError(
+            f"{folder}: the trials are not here (no trials/ and run.json); `python -m mcstudy run STUDY.toml "
+            f"--out {shlex.quote(folder)}` trains them"
+        )
+    made = make_plan(manifest.study_of(record))
+    rates = api.write_report(made, store, Path(folder), record, record["trials"])
+    click.echo(_table(rates, list(made.keys)))
+    click.echo(f"\nreport: {Path(folder) / 'report.md'}")
+
+
+@cli.command(name="list")
+@click.argument("kind", required=False, type=click.Choice(["activations", "inits", "optimizers", "losses", "tasks", "inputs"]))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def list_parts(kind: str | None, as_json: bool) -> None:
+    """Show what a study can name."""
+    from mcstudy import listing
+
+    kinds = listing.KINDS if kind is None else (kind,)
+    if as_json:
+        click.echo(json.dumps(listing.entries(kinds), indent=2, ensure_ascii=False))
+    else:
+        click.echo(listing.text(kinds))
+
+
+@cli.command()
+@click.argument("name")
+def new(name: str) -> None:
+    """Write NAME.toml here: a commented study, ready to run."""
+    from mcstudy.template import new_study
+
+    path = Path(f"{name}.toml")
+    text = new_study(name)
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise RunError(f"{path}: is already there, and nothing is overwritten; choose another name") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
+    click.echo(f"wrote {path}; try `python -m mcstudy run {path}`")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: 0 done, 2 bad input, 130 interrupted."""
+    try:
+        cli.main(standalone_mode=False)
+    except (StudyError, RunError) as error:
+        _fail(str(error), BAD_INPUT)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(BAD_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        _interrupted()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    click.echo(message, err=True)
+    sys.exit(status)
+
+
+def _interrupted() -> NoReturn:
+    click.echo("\ninterrupted; what was trained is stored, and the same command goes on from there", err=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A thread may still be compiling and cannot be told to stop; nothing of it is needed.
+    os._exit(INTERRUPTED)
+
+
+def _table(rates: pd.DataFrame, keys: list[str]) -> str:
+    """The rates for a terminal."""
+    from mcstudy.statistics import percent_decimals
+
+    columns = [*(keys or ["cell"]), "converged", "95 % interval", "steps", "diverged", "dead", "stuck", "unfinished"]
+    rows = [columns]
+    for row in rates.head(TABLE_ROWS).to_dict("records"):
+        decimals = percent_decimals(row["rate"], row["rate_low"], row["rate_high"])
+        low, high = (f"{100 * row[end]:.{decimals}f}" for end in ("rate_low", "rate_high"))
+        steps = "" if row["steps_median"] != row["steps_median"] else f"{row['steps_median']:.0f}"
+        rows.append(
+            [
+                *(str(row[key]) for key in keys or ["cell"]),
+                f"{100 * row['rate']:.{decimals}f} %",
+                f"{low} to {high}",
+                steps,
+                *(str(row[outcome]) for outcome in columns[-4:]),
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
+    text = len(keys or ["cell"])
+    lines = [
+        "  ".join(value.ljust(width) if i < text else value.rjust(width) for i, (value, width) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+    if len(rates) > TABLE_ROWS:
+        lines.append(f"... and {len(rates) - TABLE_ROWS} more cells in rates.csv")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _plan_text(made: Plan, folder: Path) -> str:
+    from mcstudy.engine import cost
+
+    study = made.study
+    stored = {cell.id for cell in made.cells if (folder / "trials" / f"cell={cell.id}").is_dir()}
+    rows = [["cell", *made.keys, "steps", "batch", "parameters", "stored"]]
+    for cell in made.cells:
+        settings = cell.settings
+        rows.append(
+            [
+                cell.id,
+                *cell.labels.values(),
+                str(settings["train"]["steps"]),
+                str(settings["task"]["batch"]),
+                str(cost.parameter_count(cell)),
+                "yes" if cell.id in stored else "",
+            ]
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    cells = len(made.cells)
+    seconds = cost.study_seconds(made.cells, study.trials)
+    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials = {cells * study.trials:,} trainings"
+    return "\n".join([head, cost.estimate_text(seconds), "", *lines])

@@ -1,0 +1,117 @@
+"""Trains what a plan wants and a store lacks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from mcstudy.engine.recorder import Recorder
+from mcstudy.engine.threads import available_threads, run_units, units
+from mcstudy.plan import Cell, Plan
+from mcstudy.store import Store
+
+
+class Progress:
+    """What a run tells while it goes on; the methods do nothing here. All are called from the thread that runs it."""
+
+    def start(self, rows: int, total: int) -> None:
+        """`rows` of `total` trials, over all cells, are to be trained."""
+
+    def advance(self, rows: int) -> None:
+        """`rows` more trials are trained."""
+
+    def idle(self) -> None:
+        """Called some ten times a second."""
+
+    def finish(self) -> None:
+        """Training has ended, well or not."""
+
+
+class Missing(NamedTuple):
+    """What a store lacks of a plan: trial ranges [first, last) by cell id, and how many trials that is."""
+
+    ranges: dict[str, list[tuple[int, int]]]
+    rows: int
+
+
+def missing_trials(cells: Sequence[Cell], store: Store, trials: int) -> Missing:
+    """The ranges of the first `trials` trials of each cell that are not stored."""
+    ranges = {cell.id: _gaps(store.ranges(cell.id), trials) for cell in cells}
+    return Missing(ranges, sum(last - first for gaps in ranges.values() for first, last in gaps))
+
+
+def _gaps(stored: Sequence[tuple[int, int]], trials: int) -> list[tuple[int, int]]:
+    gaps, position = [], 0
+    for first, last in stored:
+        if first >= trials:
+            break
+        if first > position:
+            gaps.append((position, first))
+        position = max(position, last)
+    if position < trials:
+        gaps.append((position, trials))
+    return gaps
+
+
+def train(
+    plan: Plan,
+    store: Store,
+    trials: int,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    unit_trials: int | None = None,
+) -> int:
+    """Train the trials 0 ≤ i < `trials` of every cell that `store` lacks; returns how many there were.
+
+    Args:
+        plan: the cells.
+        store: an opened store.
+        trials: trials per cell.
+        threads: worker threads; by default one for each core that the process may use.
+        progress: is told how it goes.
+        unit_trials: trials of a work unit; the default suits the cells. It changes no row.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, after what was finished has been stored.
+        RunError: the store cannot be written to.
+    """
+    progress = progress or Progress()
+    missing = missing_trials(plan.cells, store, trials)
+    if missing.rows == 0:
+        return 0
+    recorder = Recorder(store, progress.advance)
+    progress.start(missing.rows, trials * len(plan.cells))
+    try:
+        work = units(plan.cells, plan.tables, lambda cell: missing.ranges[cell.id], unit_trials)
+        run_units(work, threads or available_threads(), recorder.receive, progress.idle)
+    finally:
+        try:
+            _uninterrupted(recorder.flush)
+        finally:
+            progress.finish()
+    return missing.rows
+
+
+def _uninterrupted(flush: Callable[[], None]) -> None:
+    """Finish storing although Ctrl-C comes again: signals reach the main thread alone."""
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            flush()
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name="mcstudy-flush")
+    thread.start()
+    interrupted: KeyboardInterrupt | None = None
+    while thread.is_alive():
+        try:
+            thread.join()
+        except KeyboardInterrupt as error:
+            interrupted = error
+    if failure:
+        raise failure[0]
+    if interrupted:
+        raise interrupted

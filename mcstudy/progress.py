@@ -1,0 +1,69 @@
+"""How a run's progress is shown: a bar on a terminal, else a plain line now and then. All of it goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+LINE_SECONDS = 15.0
+
+
+class Shown:
+    """Shows rate and time left (see `mcstudy.engine.run.Progress`)."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm[Any] | None = None
+        self._total = self._done = 0
+        self._start = self._told = 0.0
+
+    def start(self, rows: int, total: int) -> None:
+        """`rows` of `total` trials are to be trained."""
+        from mcstudy import jit
+
+        if rows < total:
+            self._tell(f"{total - rows:,} of {total:,} trials are stored; training the other {rows:,}")
+        if not jit.kernel_cache().is_dir():
+            self._tell("compiling the kernels: once per version, about 15 s")
+        self._total, self._done = rows, 0
+        self._start = self._told = time.monotonic()
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=rows, unit="trial", unit_scale=True, smoothing=0.1, dynamic_ncols=True)
+
+    def advance(self, rows: int) -> None:
+        """`rows` more trials are trained."""
+        self._done += rows
+        if self._bar is not None:
+            self._bar.update(rows)
+
+    def idle(self) -> None:
+        """Keeps the clock going."""
+        now = time.monotonic()
+        if self._bar is not None:
+            self._bar.refresh()
+        elif now - self._told >= LINE_SECONDS:
+            self._told = now
+            rate = self._done / (now - self._start)
+            left = f", {_clock((self._total - self._done) / rate)} left" if rate else ""
+            self._tell(f"{100 * self._done / self._total:.0f} % of {self._total:,} trials, {rate:,.0f} trials/s{left}")
+
+    def finish(self) -> None:
+        """Training has ended."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    @staticmethod
+    def _tell(line: str) -> None:
+        print(f"mcstudy: {line}", file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

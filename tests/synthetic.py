@@ -1,0 +1,68 @@
+"""Studies and trials without training: made-up outcomes of known proportions, for tests of what comes after."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mcstudy.outcomes import OUTCOMES
+from mcstudy.plan import Plan, make_plan
+from mcstudy.spec import Study
+from mcstudy.store import MemoryStore, Store
+
+ACTIVATIONS = ["relu", {"name": "leaky_relu", "negative_slope": 0.3}, "elu", "selu", "tanh", "sigmoid", "softplus"]
+INITS = ["normal", "he_normal", "glorot_uniform", "zeros"]
+OPTIMIZERS = [{"name": "sgd", "lr": 0.01}, {"name": "adam", "lr": 0.001, "betas": [0.9, 0.99]}]
+
+
+def plan(vary: dict[str, Any] | None = None, trials: int = 200, **tables: Any) -> Plan:
+    """The plan of a study of a single ReLU; `tables` are merged into the file's."""
+    data: dict[str, Any] = {
+        "study": {"name": "made-up", "seed": 1, "trials": trials},
+        "task": {"name": "relu", "batch": 10},
+        "network": {"hidden": [], "bias": False, "output": "activation", "activation": "relu", "init": "normal"},
+        "train": {"optimizer": {"name": "sgd", "lr": 0.01}, "steps": 200},
+        "converge": {"loss": 1e-4},
+        "vary": vary or {},
+    }
+    for name, table in tables.items():
+        data[name] = {**data[name], **table} if isinstance(table, dict) else table
+    return make_plan(Study.model_validate(data))
+
+
+def rows(
+    size: int, seed: int = 0, shares: tuple[float, ...] = (0.5, 0.05, 0.1, 0.25, 0.1), last: int = 200, every: int = 2
+) -> dict[str, np.ndarray]:
+    """Rows of trials whose outcomes have the given expected shares, in the order of `OUTCOMES`."""
+    random = np.random.default_rng(seed)
+    outcome = random.choice(len(OUTCOMES), size, p=shares).astype(np.uint8)
+    checks = random.integers(0, max(1, last // every) + 1, size) * every
+    return {
+        "outcome": outcome,
+        "steps": np.where(outcome <= 1, np.minimum(checks, last), last).astype(np.int32),
+        "loss_first": random.lognormal(0, 1, size).astype(np.float32),
+        "loss_last": np.where(
+            outcome == 0, 9e-5, np.where(outcome == 1, np.inf, random.lognormal(-1, 0.4, size))
+        ).astype(np.float32),
+    }
+
+
+def filled(
+    plan: Plan, store: Store | None = None, shares: tuple[float, ...] | None = None, histories: bool = True
+) -> Store:
+    """A store with all trials of a plan, and histories of its first 50."""
+    store = store or MemoryStore()
+    store.open()
+    for cell in plan.cells:
+        last, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
+        made = rows(plan.study.trials, cell.index, shares or (0.5, 0.05, 0.1, 0.25, 0.1), last, every)
+        store.write(cell.id, 0, made)
+        if not histories:
+            continue
+        steps = np.minimum(np.arange(-(-last // every) + 1) * every, last)
+        first = min(50, plan.study.trials)
+        done = np.searchsorted(steps, made["steps"][:first])[:, None]
+        losses = np.geomspace(1.0, 1e-3, len(steps), dtype=np.float32) * made["loss_first"][:first, None]
+        store.write_history(cell.id, steps, np.where(np.arange(len(steps)) > done, np.float32(np.nan), losses))
+    return store

@@ -1,0 +1,212 @@
+"""The store: whole shards, any cutting, digests by definition, messages for what is damaged."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+
+from mcstudy import files
+from mcstudy.errors import RunError
+from mcstudy.outcomes import OUTCOMES
+from mcstudy.store import SCHEMA, FolderStore, MemoryStore, Store
+
+CELL = "c0123456789a"
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    made: Store = FolderStore(tmp_path / "run") if request.param == "folder" else MemoryStore()
+    made.open()
+    return made
+
+
+def part(rows: dict[str, np.ndarray], start: int, stop: int) -> dict[str, np.ndarray]:
+    return {name: values[start:stop] for name, values in rows.items()}
+
+
+def test_rows_come_back_in_trial_order_however_they_were_cut(store: Store) -> None:
+    rows = synthetic.rows(1000)
+    for start, stop in [(700, 1000), (0, 300), (250, 720), (400, 500)]:
+        store.write(CELL, start, part(rows, start, stop))
+    assert store.ranges(CELL) == [(0, 1000)]
+    frame = store.read(CELL, 1000)
+    assert tuple(frame.columns) == SCHEMA
+    assert (frame["trial"] == np.arange(1000)).all() and frame["trial"].dtype == np.int64
+    assert list(frame["outcome"]) == [OUTCOMES[code] for code in rows["outcome"]]
+    assert list(frame["outcome"].cat.categories) == list(OUTCOMES)
+    assert frame["steps"].dtype == np.int32 and (frame["steps"] == rows["steps"]).all()
+    assert frame["loss_last"].to_numpy().tobytes() == rows["loss_last"].tobytes()
+    assert len(store.read(CELL, 640, ["steps"])) == 640
+    assert sum(len(batch) for batch in store.batches(CELL, 640, ["outcome"])) == 640
+
+
+def test_a_gap_is_told(store: Store) -> None:
+    rows = synthetic.rows(100)
+    store.write(CELL, 0, part(rows, 0, 40))
+    store.write(CELL, 60, part(rows, 60, 100))
+    assert store.ranges(CELL) == [(0, 40), (60, 100)]
+    assert len(store.read(CELL, 40)) == 40
+    with pytest.raises(RunError, match="trial 40 is not stored"):
+        store.read(CELL, 41)
+    assert store.ranges("c00000000000") == []
+    with pytest.raises(RunError, match="trial 0 is not stored"):
+        store.read("c00000000000", 1)
+
+
+def test_an_unknown_column_is_told(store: Store) -> None:
+    store.write(CELL, 0, synthetic.rows(10))
+    with pytest.raises(RunError, match="no column 'accuracy'"):
+        store.read(CELL, 10, ["accuracy"])
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_digest_is_that_of_packed_rows(store: Store, kind: str) -> None:
+    rows = synthetic.rows(500)
+    rows |= {name: rows[name].astype(kind) for name in ("loss_first", "loss_last")}
+    rows["loss_last"][:3] = np.array([-np.nan, np.inf, -0.0])
+    for start, stop in [(0, 123), (123, 500)]:
+        store.write(CELL, start, part(rows, start, stop))
+    expected = hashlib.sha256()
+    for i in range(400):
+        losses = [float("nan") if np.isnan(rows[n][i]) else rows[n][i] for n in ("loss_first", "loss_last")]
+        code = {"f4": "f", "f8": "d"}[kind]
+        expected.update(struct.pack(f"<qBi{code}{code}", i, rows["outcome"][i], rows["steps"][i], *losses))
+    assert store.digest(CELL, 400) == expected.hexdigest()
+    assert store.digest(CELL, 399) != store.digest(CELL, 400)
+
+
+def test_nan_has_one_bit_pattern(store: Store) -> None:
+    rows = synthetic.rows(2)
+    rows["loss_last"] = np.array([0xFFC00123, 0x7FA00001], np.uint32).view(np.float32)
+    store.write(CELL, 0, rows)
+    kept = store.read(CELL, 2)["loss_last"].to_numpy().view(np.uint32)
+    assert set(kept) == {0x7FC00000}
+
+
+def test_more_columns_are_kept_and_digested(store: Store) -> None:
+    rows = synthetic.rows(50)
+    store.write(CELL, 0, rows | {"accuracy": np.linspace(0, 1, 50)})
+    assert tuple(store.read(CELL, 50).columns) == (*SCHEMA, "accuracy")
+    plain = MemoryStore()
+    plain.write(CELL, 0, rows)
+    assert store.digest(CELL, 50) != plain.digest(CELL, 50)
+
+
+def test_rows_that_are_not_of_the_schema_are_refused(store: Store) -> None:
+    rows = synthetic.rows(10)
+    for wrong in (
+        {"outcome": np.full(10, 5, np.uint8)},
+        {"steps": np.zeros(9, np.int32)},
+        {"trial": np.arange(1, 11)},
+    ):
+        with pytest.raises(ValueError):
+            store.write(CELL, 0, rows | wrong)
+    with pytest.raises(ValueError, match="loss_last"):
+        store.write(CELL, 0, {name: values for name, values in rows.items() if name != "loss_last"})
+    assert store.ranges(CELL) == []
+
+
+def test_history_and_manifest_come_back(store: Store) -> None:
+    assert store.read_history(CELL) is None and store.read_manifest() is None
+    losses = np.array([[1.0, 0.5, np.nan], [2.0, 1.0, 0.5]], np.float32)
+    store.write_history(CELL, np.array([0, 20, 35]), losses)
+    steps, kept = store.read_history(CELL) or pytest.fail()
+    assert steps.tolist() == [0, 20, 35] and kept.dtype == np.float32
+    np.testing.assert_array_equal(kept, losses)
+    with pytest.raises(ValueError, match="checks"):
+        store.write_history(CELL, np.arange(4), losses)
+    store.write_manifest({"digest": {CELL: "ü"}, "n": 1})
+    assert store.read_manifest() == {"digest": {CELL: "ü"}, "n": 1}
+
+
+def test_large_shards_are_read_in_pieces(store: Store) -> None:
+    rows = synthetic.rows(300_000)
+    store.write(CELL, 0, rows)
+    sizes = [len(chunk["steps"]) for chunk in store.chunks(CELL, 290_000, ["steps"])]
+    assert sum(sizes) == 290_000 and max(sizes) <= 131_072
+    steps = np.concatenate([chunk["steps"] for chunk in store.chunks(CELL, 290_000, ["steps"])])
+    np.testing.assert_array_equal(steps, rows["steps"][:290_000])
+
+
+def test_files_are_those_of_the_contract(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    store = FolderStore(tmp_path)
+    store.open()
+    store.write(CELL, 20, synthetic.rows(30))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    assert file.name == "0000000000020-0000000000050.parquet"
+    schema = pq.read_schema(file)
+    types = {name: str(schema.field(name).type) for name in schema.names}
+    assert types["trial"] == "int64" and types["steps"] == "int32" and types["loss_last"] == "float"
+    assert types["outcome"].startswith("dictionary<values=string")
+
+
+def test_trial_numbers_cost_next_to_nothing(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    store = FolderStore(tmp_path)
+    store.write(CELL, 0, synthetic.rows(20_000))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    column = pq.read_metadata(file).row_group(0).column(0)
+    assert column.path_in_schema == "trial" and column.total_compressed_size < 2000
+
+
+def test_what_a_killed_process_left_is_ignored_and_swept(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.open()
+    store.write(CELL, 0, synthetic.rows(10))
+    folder = tmp_path / "trials" / f"cell={CELL}"
+    gone, living = 2**22 + 1, os.getppid()
+    left = folder / f".0000000000010-0000000000020.parquet.{gone}-7.tmp"
+    busy = folder / f".0000000000020-0000000000030.parquet.{living}-7.tmp"
+    left.write_bytes(b"half")
+    busy.write_bytes(b"half")
+    assert store.ranges(CELL) == [(0, 10)]
+    store.open()
+    assert not left.exists() and busy.exists()
+    assert store.ranges(CELL) == [(0, 10)]
+
+
+def test_a_write_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    target.write_text("before")
+    with pytest.raises(RuntimeError), files.replacing(target) as temporary:
+        temporary.write_text("after")
+        raise RuntimeError
+    assert target.read_text() == "before" and list(tmp_path.iterdir()) == [target]
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(CELL, 0, synthetic.rows(10))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])
+    for action in (lambda: store.ranges(CELL), lambda: store.read(CELL, 10)):
+        with pytest.raises(RunError, match=r"0000000000000-0000000000010\.parquet: is damaged"):
+            action()
+    file.unlink()
+    file.with_name("0000000000000-0000000000011.parquet").write_bytes(whole)
+    with pytest.raises(RunError, match="10 rows instead of 11"):
+        store.ranges(CELL)
+    file.with_name("0000000000000-0000000000011.parquet").rename(file.with_name("0000000000005-0000000000015.parquet"))
+    with pytest.raises(RunError, match="other trials"):
+        FolderStore(tmp_path).write(CELL, 0, synthetic.rows(5))
+        store.digest(CELL, 15)
+    (tmp_path / "run.json").write_text("[1")
+    with pytest.raises(RunError, match=r"run\.json"):
+        store.read_manifest()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/mcstudy")):
+        with pytest.raises(RunError, match="cannot be used as the output folder"):
+            FolderStore(path).open()
