@@ -19,15 +19,14 @@ from mcstudy.kernels.switch import one_of
 
 
 def _activation_loop(part: Any) -> Callable[..., Any]:
-    forward, derivative = part.forward, part.derivative
+    function = part.function
 
     @jit.routine
     def loop(memory: Any, a: Any, b: Any, sums: Any, after: Any, count: Any) -> None:
         for i in range(count):
-            z = load(memory, sums + i)
-            f = forward(z, a, b)
+            f, slope = function(load(memory, sums + i), a, b)
             store(memory, after + i, f)
-            store(memory, sums + i, derivative(z, f, a, b))
+            store(memory, sums + i, slope)
 
     return loop
 
@@ -36,12 +35,14 @@ def _value_loop(part: Any) -> Callable[..., Any]:
     function = part.value
 
     @jit.routine
-    def loop(memory: Any, a: Any, output: Any, target: Any, total: Any, outputs: Any, samples: Any) -> None:
+    def loop(
+        memory: Any, a: Any, output: Any, target: Any, target_row: Any, total: Any, outputs: Any, samples: Any
+    ) -> None:
         value = load(memory, total)
         for s in range(samples):
             for o in range(outputs):
-                i = o * samples + s
-                value += function(load(memory, output + i), load(memory, target + i), a)
+                y = load(memory, target + o * target_row + s)
+                value += function(load(memory, output + o * samples + s), y, a)
         store(memory, total, value)
 
     return loop
@@ -51,10 +52,23 @@ def _gradient_loop(part: Any) -> Callable[..., Any]:
     function = part.gradient
 
     @jit.routine
-    def loop(memory: Any, a: Any, output: Any, target: Any, delta: Any, scale: Any, count: Any) -> None:
-        for i in range(count):
-            slope = function(load(memory, output + i), load(memory, target + i), a)
-            store(memory, delta + i, slope * scale)
+    def loop(
+        memory: Any,
+        a: Any,
+        output: Any,
+        slope: Any,
+        target: Any,
+        target_row: Any,
+        delta: Any,
+        scale: Any,
+        outputs: Any,
+        samples: Any,
+    ) -> None:
+        for o in range(outputs):
+            for s in range(samples):
+                i = o * samples + s
+                rise = function(load(memory, output + i), load(memory, target + o * target_row + s), a)
+                store(memory, delta + i, rise * scale * load(memory, slope + i))
 
     return loop
 
@@ -85,9 +99,9 @@ def _target_loop(part: Any) -> Callable[..., Any]:
     function = part.target
 
     @jit.routine
-    def loop(memory: Any, a: Any, inputs: Any, width: Any, targets: Any, height: Any, samples: Any) -> None:
+    def loop(memory: Any, a: Any, inputs: Any, targets: Any, row: Any, samples: Any) -> None:
         for s in range(samples):
-            function(memory, inputs + s * width, targets + s * height, a)
+            function(memory, inputs + s, row, targets + s, a)
 
     return loop
 
@@ -99,13 +113,14 @@ Both at once: the backward pass then only multiplies, whatever the activation.
 """
 
 add_loss = one_of([_value_loop(part) for part in LOSSES.values()])
-"""(loss, (memory, a, output, target, total, outputs, samples)): add a tile's losses to the pack at `total`."""
+"""(loss, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses to the pack at `total`."""
 
 loss_gradient = one_of([_gradient_loop(part) for part in LOSSES.values()])
-"""(loss, (memory, a, output, target, delta, scale, count)): `scale` times dLoss/dOutput, put at `delta`."""
+"""(loss, (memory, a, output, slope, target, target_row, delta, scale, outputs, samples)): `scale` times dLoss/dOutput
+times the output's slope, put at `delta`."""
 
 apply_update = one_of([_update_loop(part) for part in OPTIMIZERS.values()])
 """(optimizer, (memory, hyper, step, p, g, s, stride, count)): update `count` parameters at `p`."""
 
 fill_targets = one_of([_target_loop(part) for part in TASKS.values()])
-"""(task, (memory, a, inputs, width, targets, height, samples)): the task's targets of samples lying side by side."""
+"""(task, (memory, a, inputs, targets, row, samples)): the task's targets of samples lying side by side."""

@@ -1,7 +1,7 @@
 """Tasks: what a network should learn, and where the task is asked by default.
 
-`target(memory, at, out, a)` reads one sample's inputs at `at` … of a pack array and writes its targets at `out` …;
-`a` is the task's parameter (0 where it has none).
+`target(memory, at, step, out, a)` reads input k of one sample at `at` + k · `step` of a pack array and writes target k at
+`out` + k · `step`; `a` is the task's parameter (0 where it has none).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Task(Part):
     samples: str = "fresh"
     points: tuple[tuple[float, ...], ...] | None = None
     order: str = "shuffled"
-    target: Callable[..., Any] = lambda memory, at, out, a: None
+    target: Callable[..., Any] = lambda memory, at, step, out, a: None
 
 
 def _uniform(low: float, high: float) -> dict[str, Any]:
@@ -38,34 +38,34 @@ _NORMAL = {"name": "normal", "mean": 0.0, "std": 1.0}
 
 
 @jit.scalar
-def _relu(memory: Any, at: Any, out: Any, a: Any) -> None:
+def _relu(memory: Any, at: Any, step: Any, out: Any, a: Any) -> None:
     x = load(memory, at)
     store(memory, out, where(x > 0.0, x, 0.0))
 
 
 @jit.scalar
-def _abs(memory: Any, at: Any, out: Any, a: Any) -> None:
+def _abs(memory: Any, at: Any, step: Any, out: Any, a: Any) -> None:
     store(memory, out, absolute(load(memory, at)))
 
 
 @jit.scalar
-def _distance(memory: Any, at: Any, out: Any, a: Any) -> None:
-    x, y = load(memory, at), load(memory, at + 1)
+def _distance(memory: Any, at: Any, step: Any, out: Any, a: Any) -> None:
+    x, y = load(memory, at), load(memory, at + step)
     store(memory, out, sqrt(fma(x, x, y * y)))
 
 
 @jit.scalar
-def _addition(memory: Any, at: Any, out: Any, a: Any) -> None:
-    store(memory, out, load(memory, at) + load(memory, at + 1))
+def _addition(memory: Any, at: Any, step: Any, out: Any, a: Any) -> None:
+    store(memory, out, load(memory, at) + load(memory, at + step))
 
 
 @jit.scalar
-def _sine(memory: Any, at: Any, out: Any, frequency: Any) -> None:
+def _sine(memory: Any, at: Any, step: Any, out: Any, frequency: Any) -> None:
     store(memory, out, sin(load(memory, at) * frequency))
 
 
 @jit.scalar
-def _table(memory: Any, at: Any, out: Any, a: Any) -> None:
+def _table(memory: Any, at: Any, step: Any, out: Any, a: Any) -> None:
     store(memory, out, 0.0)  # never called: the targets are in the file
 
 

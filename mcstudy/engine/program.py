@@ -155,9 +155,9 @@ def _shared_points(
         return empty, (inputs.ravel(), points.targets_of(group, inputs, dtype).ravel())
     if task["data"] is not None:
         data = tables[task["data"]]
-        inputs, targets = data.inputs.astype(dtype), data.targets.astype(dtype)
+        inputs, targets = data.inputs.T.astype(dtype), data.targets.T.astype(dtype)
     elif task["input"] is None:
-        inputs = np.array(TASKS[task["name"]].points, dtype)
+        inputs = np.array(TASKS[task["name"]].points, dtype).T
         targets = points.targets_of(group, inputs, dtype)
     else:
         inputs, targets = points.shared_set(group, task["size"], dtype)
@@ -172,15 +172,25 @@ def _place_data(group: np.ndarray, memory: _Memory, pack_bytes: int, task: Mappi
         passes = max(1, RING_BYTES // (batch * width * pack_bytes))
         group["size"], group["pass_steps"] = passes * batch, passes
         group["ring"] = memory.take(passes * batch * width)
+        _stage(group, memory)
         return
     size = task["size"]
     group["size"], group["pass_steps"] = size, -(-size // batch)
     if task["samples"] == "trial":
         group["base"] = memory.take(size * width)
         group["ring"] = group["base"]
+        _stage(group, memory)
+    elif not group["shuffled"][0] and size * width * pack_bytes <= RING_BYTES:
+        group["spread"] = True
+        group["ring"] = memory.take(size * width)
     if group["shuffled"][0]:
         group["ring"] = memory.take(size * width)
         group["keys"] = 2
+
+
+def _stage(group: np.ndarray, memory: _Memory) -> None:
+    if group["inputs"][0] > 1:
+        group["staging"] = memory.take(int(group["size"][0] * group["inputs"][0]))
 
 
 def _cell(

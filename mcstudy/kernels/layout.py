@@ -77,7 +77,9 @@ GROUP = np.dtype(
         ("shuffled", np.bool_),
         ("size", np.int64),  # samples in a pass; for FRESH those that the ring holds
         ("batch", np.int64),
-        ("ring", np.int64),  # address of size × inputs packs, then size × outputs: what the cells train on
+        ("staging", np.int64),  # address where several inputs are drawn before they are put into columns
+        ("spread", np.bool_),  # the table is repeated over the lanes once, into the ring
+        ("ring", np.int64),  # address of inputs × size packs, then outputs × size: what the cells train on
         ("base", np.int64),  # likewise, in the order drawn, where `shuffled` fills the ring from it
         ("keys", np.int64),  # address in the integer memory of the sort keys of a pass
         ("pass_steps", np.int64),  # steps of a pass

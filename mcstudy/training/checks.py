@@ -15,29 +15,35 @@ from mcstudy.training.network import forward
 
 
 @jit.routine
-def _tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> None:
-    packed, inputs_at, targets_at, _ = points
-    inputs, targets = arrays
+def _tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> Any:
+    """Pass a tile of evaluation points through the network; returns where their targets are: address, column step."""
+    packed, inputs_at, targets_at, row, _ = points
     bottom, top = cell.first_layer, cell.first_layer + cell.layers
-    fetch(memory, item(layers, bottom).source, packed, inputs_at, inputs, first, tile, item(layers, bottom).inputs)
-    fetch(memory, cell.targets, packed, targets_at, targets, first, tile, item(layers, top - 1).outputs)
-    forward(memory, layers, bottom, top, tile)
+    if packed:
+        x, y, columns = inputs_at + first, targets_at + first, row
+    else:
+        x, y, columns = item(layers, bottom).source, cell.targets, tile
+        fetch(memory, x, arrays[0], row, first, tile, item(layers, bottom).inputs)
+        fetch(memory, y, arrays[1], row, first, tile, item(layers, top - 1).outputs)
+    forward(memory, layers, bottom, top, tile, x, columns)
+    return y, columns
 
 
 @jit.routine
 def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
     """Put the mean loss over the evaluation points at `out`, and at `out` + 1 whether it and all parameters are finite.
 
-    `points` is (packed, address of the inputs, address of the targets, number), `arrays` the scalar points.
+    `points` is (packed, address of the inputs, address of the targets, step between their columns, number), `arrays`
+    the scalar points that are used where not packed.
     """
     head = item(layers, cell.first_layer + cell.layers - 1)
-    number = points[3]
+    number = points[4]
     store(memory, out, 0.0)
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)
-        _tile_forward(memory, layers, cell, points, arrays, done, tile)
-        add_loss(cell.loss, (memory, cell.loss_a, head.after, cell.targets, out, head.outputs, tile))
+        y, row = _tile_forward(memory, layers, cell, points, arrays, done, tile)
+        add_loss(cell.loss, (memory, cell.loss_a, head.after, y, row, out, head.outputs, tile))
         done += tile
     loss = load(memory, out) / (number * head.outputs)
     store(memory, out, loss)
@@ -51,7 +57,7 @@ def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out:
 def mark_alive(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
     """Put at `out` 1 where each layer has a unit whose derivative is not zero at some evaluation point, else 0."""
     bottom = cell.first_layer
-    number = points[3]
+    number = points[4]
     flags = out + 1
     for i in range(cell.layers):
         store(memory, flags + i, 0.0)

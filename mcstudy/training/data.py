@@ -1,7 +1,8 @@
 """Samples: drawn, put in order, and handed to a network tile by tile.
 
-A set of samples lies in a pack array as size × inputs packs, then size × outputs packs. Samples that are the same for
-every trial (a table, evaluation points) are scalars in two flat arrays instead, and are repeated over the lanes on
+A set of samples lies in a pack array column by column: all values of the first input side by side, and so on, then the
+targets. A tile is a stretch of such columns, so most sets need no copy. Samples that are the same for every trial (a
+table, evaluation points) are scalars, likewise by columns; small tables are repeated over the lanes once, others on
 their way into a tile.
 """
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.dispatch import fill_targets
-from mcstudy.kernels.layout import NORMAL, TABLE
+from mcstudy.kernels.layout import NORMAL, TRIAL
 from mcstudy.kernels.pack import filled, fma, get, item, lane_count, load, put, store, where
 from mcstudy.kernels.streams import ORDER, fill_normal, fill_uniform, words
 
@@ -23,18 +24,21 @@ def draw_samples(
     memory: Any, group: Any, inputs_at: Any, targets_at: Any, first: Any, samples: Any, stream: Any, trials: Any
 ) -> None:
     """Draw the samples numbered `first` … of a stream and compute their targets."""
-    width = group.inputs
-    count = samples * width
+    width, row = group.inputs, group.size
+    drawn = group.staging if width > 1 else inputs_at
+    start, end = first * width, (first + samples) * width
     if group.distribution == NORMAL:
-        fill_normal(memory, inputs_at, first * width, first * width + count, group.seed, stream, trials)
+        fill_normal(memory, drawn, start, end, group.seed, stream, trials)
         mean, sd = group.input_a, group.input_b
     else:
-        fill_uniform(memory, inputs_at, first * width, first * width + count, group.seed, stream, trials)
+        fill_uniform(memory, drawn, start, end, group.seed, stream, trials)
         mean, sd = group.input_a, group.input_b - group.input_a
-    if mean != 0.0 or sd != 1.0:
-        for i in range(inputs_at, inputs_at + count):
-            store(memory, i, fma(load(memory, i), sd, filled(memory, mean)))
-    fill_targets(group.task, (memory, group.task_a, inputs_at, width, targets_at, group.outputs, samples))
+    if width > 1 or mean != 0.0 or sd != 1.0:
+        for k in range(width):
+            for s in range(samples):
+                value = fma(load(memory, drawn + s * width + k), sd, filled(memory, mean))
+                store(memory, inputs_at + k * row + s, value)
+    fill_targets(group.task, (memory, group.task_a, inputs_at, targets_at, row, samples))
 
 
 @jit.scalar
@@ -84,46 +88,33 @@ def shuffle(
 ) -> None:
     """Fill the ring with the samples in each trial's order of pass `number`."""
     mask = draw_order(keys, group.keys, group, number, trials)
-    size, width, height = group.size, group.inputs, group.outputs
-    targets = group.ring + size * width
-    base_targets = group.base + size * width
+    size = group.size
     for s in range(size):
         for lane in range(lane_count(memory)):
             i = np.int64(get(keys, group.keys + s, lane)) & mask
-            for k in range(width):
-                if group.source == TABLE:
-                    put(memory, group.ring + s * width + k, lane, item(table_inputs, i * width + k))
+            for k in range(group.inputs + group.outputs):
+                at = k * size + i
+                if group.source == TRIAL:
+                    put(memory, group.ring + k * size + s, lane, get(memory, group.base + at, lane))
+                elif k < group.inputs:
+                    put(memory, group.ring + k * size + s, lane, item(table_inputs, at))
                 else:
-                    put(memory, group.ring + s * width + k, lane, get(memory, group.base + i * width + k, lane))
-            for k in range(height):
-                if group.source == TABLE:
-                    put(memory, targets + s * height + k, lane, item(table_targets, i * height + k))
-                else:
-                    put(memory, targets + s * height + k, lane, get(memory, base_targets + i * height + k, lane))
-
-
-@jit.routine
-def fetch(memory: Any, at: Any, packed: Any, address: Any, table: Any, first: Any, samples: Any, width: Any) -> None:
-    """Copy `samples` samples of `width` values, from number `first` on, into a tile at `at`, unit by unit.
-
-    They come from the packs at `address` where `packed`, else from the flat array `table`.
-    """
-    if packed:
-        for s in range(samples):
-            for k in range(width):
-                store(memory, at + k * samples + s, load(memory, address + (first + s) * width + k))
-    else:
-        for s in range(samples):
-            for k in range(width):
-                store(memory, at + k * samples + s, item(table, (first + s) * width + k))
+                    put(memory, group.ring + k * size + s, lane, item(table_targets, at - size * group.inputs))
 
 
 @jit.scalar
-def fetch_sample(memory: Any, at: Any, packed: Any, address: Any, table: Any, number: Any, width: Any) -> None:
-    """`fetch` for a single sample."""
-    first = number * width
+def spread(memory: Any, at: Any, table: Any, count: Any) -> None:
+    """Repeat `count` scalars over the lanes."""
+    for i in range(count):
+        store(memory, at + i, item(table, i))
+
+
+@jit.routine
+def fetch(memory: Any, at: Any, table: Any, row: Any, first: Any, samples: Any, width: Any) -> None:
+    """Repeat `samples` samples of a table, from number `first` on, over the lanes of a tile at `at`.
+
+    Column k of the table begins at k · `row`.
+    """
     for k in range(width):
-        if packed:
-            store(memory, at + k, load(memory, address + first + k))
-        else:
-            store(memory, at + k, item(table, first + k))
+        for s in range(samples):
+            store(memory, at + k * samples + s, item(table, k * row + first + s))

@@ -11,9 +11,9 @@ from mcstudy.kernels.layout import ABSENT, FRESH, RUNNING, TABLE, TRIAL
 from mcstudy.kernels.pack import item, lane_count, pointer, put
 from mcstudy.kernels.streams import DATA
 from mcstudy.training.checks import record_check
-from mcstudy.training.data import draw_samples, shuffle
+from mcstudy.training.data import draw_samples, shuffle, spread
 from mcstudy.training.initial import initialise
-from mcstudy.training.steps import batch_step, fused_step
+from mcstudy.training.steps import batch_step, fused_steps
 
 
 @jit.scalar
@@ -37,15 +37,15 @@ def _advance(
     batch = cell.batch
     size = group.size
     position = ((step - origin) % group.pass_steps) * batch
+    if cell.fused:
+        samples = (packed, inputs_at, targets_at, size, position, size)
+        return step + fused_steps(memory, layers, cell, samples, table_inputs, table_targets, until - step, stop)
     while step < until:
-        if stop[0] != 0:
+        if item(stop, 0) != 0:
             return step
         count = min(batch, size - position)
-        samples = (packed, inputs_at, targets_at, position, count)
-        if cell.fused:
-            fused_step(memory, layers, cell, samples, table_inputs, table_targets)
-        else:
-            batch_step(memory, layers, cell, samples, table_inputs, table_targets, step)
+        samples = (packed, inputs_at, targets_at, size, position, count)
+        batch_step(memory, layers, cell, samples, table_inputs, table_targets, step)
         step += 1
         position += count
         if position >= size:
@@ -66,7 +66,7 @@ def train(
     trials: Any,
     scratch: Any,
     records: Any,
-    stop: Any,
+    stop_flag: Any,
 ) -> Any:
     """Train trials `trials[0]` ≤ i < `trials[1]` of every cell of a group; returns how many were finished.
 
@@ -80,9 +80,9 @@ def train(
         scratch: address of 3 + (most layers of a cell) packs.
         records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), history
             (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two may be empty.
-        stop: one int64; another thread sets it to stop after the current step.
+        stop_flag: one int64; another thread sets it to stop after the current step.
     """
-    memory, integers = pointer(packs), pointer(integer_packs)
+    memory, integers, stop = pointer(packs), pointer(integer_packs), pointer(stop_flag)
     layers, cells = pointer(layer_table), pointer(cell_table)
     tables = (pointer(training_points[0]), pointer(training_points[1]))
     points = (pointer(evaluation_points[0]), pointer(evaluation_points[1]))
@@ -96,9 +96,12 @@ def train(
     own_set = group.source == TRIAL
     base_targets = group.base + group.size * group.inputs
     ring_targets = group.ring + group.size * group.inputs
-    packed = group.source != TABLE or group.shuffled
+    packed = group.source != TABLE or group.shuffled or group.spread
     number = evaluation_points[0].shape[0] // group.inputs
-    evaluation = (own_set, group.base, base_targets, group.size if own_set else number)
+    evaluation = (own_set, group.base, base_targets, group.size if own_set else number, group.size if own_set else number)
+    if group.spread:
+        spread(memory, group.ring, tables[0], group.size * group.inputs)
+        spread(memory, ring_targets, tables[1], group.size * group.outputs)
     longest = 0
     for c in range(count):
         longest = max(longest, item(cells, c).steps)
@@ -135,7 +138,7 @@ def train(
                 while reached[c] >= 0 and (reached[c] < end or reached[c] == due[c]):
                     goal = min(end, due[c])
                     reached[c] = _advance(memory, layers, cell, group, data, tables, reached[c], goal, stop)
-                    if stop[0] != 0:
+                    if item(stop, 0) != 0:
                         return row
                     if reached[c] == due[c]:
                         state = (scratch, row, running, best)

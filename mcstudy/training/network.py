@@ -10,8 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from mcstudy import jit
+from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
 from mcstudy.kernels.pack import fma, item, load, store
+
+RELU, LEAKY_RELU = list(ACTIVATIONS).index("relu"), list(ACTIVATIONS).index("leaky_relu")
+_relu, _leaky_relu = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
 @jit.routine
@@ -56,17 +60,20 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
 
 
 @jit.scalar
-def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any) -> None:
-    """Pass a tile of `samples` samples, whose inputs are in place, through layers `first` … `last` - 1."""
+def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any, inputs_at: Any, inputs_row: Any) -> None:
+    """Pass a tile of `samples` samples through layers `first` … `last` - 1; input k lies at `inputs_at` + k · row."""
     for i in range(first, last):
         layer = item(layers, i)
         inputs, outputs = layer.inputs, layer.outputs
+        source, row = layer.source, samples
+        if i == first:
+            source, row = inputs_at, inputs_row
         multiply_add(
             memory,
             (layer.slope, samples, 1),
             (layer.start, layer.start_row, 0),
             (layer.weights, inputs, 1),
-            (layer.source, samples, 1),
+            (source, row, 1),
             outputs,
             samples,
             inputs,
@@ -100,8 +107,9 @@ def through_weights(memory: Any, layers: Any, i: Any, samples: Any) -> None:
 
 
 @jit.scalar
-def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any) -> None:
-    """Add the gradients of layer `i` over a tile; they lie `shift` packs from the parameters."""
+def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any, source: Any, row: Any) -> None:
+    """Add the gradients of layer `i` over a tile whose inputs are at `source`; they lie `shift` packs from the
+    parameters."""
     layer = item(layers, i)
     gradients = (layer.weights + shift, layer.inputs, 1)
     multiply_add(
@@ -109,7 +117,7 @@ def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any) ->
         gradients,
         gradients,
         (layer.delta, samples, 1),
-        (layer.source, 1, samples),
+        (source, 1, row),
         layer.outputs,
         layer.inputs,
         samples,
@@ -123,31 +131,62 @@ def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any) ->
 
 
 @jit.scalar
-def forward_sample(memory: Any, layers: Any, first: Any, last: Any) -> None:
-    """`forward` for a single sample, without a call for the sums of every layer."""
+def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any) -> None:
+    """`forward` for a single sample, without a call for the sums of every layer.
+
+    ReLUs cost less than the call and the trip through memory that other activations take, so they are done in place.
+    """
     for i in range(first, last):
         layer = item(layers, i)
-        inputs, outputs, source, z = layer.inputs, layer.outputs, layer.source, layer.slope
+        inputs, outputs = layer.inputs, layer.outputs
         p, s, step = layer.weights, layer.start, layer.start_row
+        slope, after, kind, bend = layer.slope, layer.after, layer.activation, layer.a
+        source, row = layer.source, 1
+        if i == first:
+            source, row = inputs_at, inputs_row
         j = 0
         while j + 4 <= outputs:
             s0, s1 = load(memory, s), load(memory, s + step)
             s2, s3 = load(memory, s + 2 * step), load(memory, s + 3 * step)
-            for k in range(inputs):
-                x = load(memory, source + k)
-                s0 = fma(load(memory, p + k), x, s0)
-                s1 = fma(load(memory, p + inputs + k), x, s1)
-                s2 = fma(load(memory, p + 2 * inputs + k), x, s2)
-                s3 = fma(load(memory, p + 3 * inputs + k), x, s3)
-            store(memory, z + j, s0)
-            store(memory, z + j + 1, s1)
-            store(memory, z + j + 2, s2)
-            store(memory, z + j + 3, s3)
+            q = source
+            for k in range(p, p + inputs):
+                x = load(memory, q)
+                s0 = fma(load(memory, k), x, s0)
+                s1 = fma(load(memory, k + inputs), x, s1)
+                s2 = fma(load(memory, k + 2 * inputs), x, s2)
+                s3 = fma(load(memory, k + 3 * inputs), x, s3)
+                q += row
+            h = after + j
+            if kind == RELU or kind == LEAKY_RELU:
+                if kind == RELU:
+                    (h0, s0), (h1, s1) = _relu(s0, bend, bend), _relu(s1, bend, bend)
+                    (h2, s2), (h3, s3) = _relu(s2, bend, bend), _relu(s3, bend, bend)
+                else:
+                    (h0, s0), (h1, s1) = _leaky_relu(s0, bend, bend), _leaky_relu(s1, bend, bend)
+                    (h2, s2), (h3, s3) = _leaky_relu(s2, bend, bend), _leaky_relu(s3, bend, bend)
+                store(memory, h, h0)
+                store(memory, h + 1, h1)
+                store(memory, h + 2, h2)
+                store(memory, h + 3, h3)
+            z = slope + j
+            store(memory, z, s0)
+            store(memory, z + 1, s1)
+            store(memory, z + 2, s2)
+            store(memory, z + 3, s3)
             j, p, s = j + 4, p + 4 * inputs, s + 4 * step
         while j < outputs:
             s0 = load(memory, s)
-            for k in range(inputs):
-                s0 = fma(load(memory, p + k), load(memory, source + k), s0)
-            store(memory, z + j, s0)
+            q = source
+            for k in range(p, p + inputs):
+                s0 = fma(load(memory, k), load(memory, q), s0)
+                q += row
+            if kind == RELU:
+                h0, s0 = _relu(s0, bend, bend)
+                store(memory, after + j, h0)
+            elif kind == LEAKY_RELU:
+                h0, s0 = _leaky_relu(s0, bend, bend)
+                store(memory, after + j, h0)
+            store(memory, slope + j, s0)
             j, p, s = j + 1, p + inputs, s + step
-        activate(layer.activation, (memory, layer.a, layer.b, z, layer.after, outputs))
+        if kind != RELU and kind != LEAKY_RELU:
+            activate(kind, (memory, bend, layer.b, slope, after, outputs))

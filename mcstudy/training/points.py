@@ -27,7 +27,7 @@ def _quantiles(memory: Any, count: Any) -> None:
 @jit.entry
 def _targets(memory: Any, groups: Any, targets_at: Any, samples: Any) -> None:
     group = groups[0]
-    fill_targets(group.task, (memory, group.task_a, 0, group.inputs, targets_at, group.outputs, samples))
+    fill_targets(group.task, (memory, group.task_a, 0, targets_at, samples, samples))
 
 
 @jit.entry
@@ -66,29 +66,35 @@ def _unit_points(dimensions: int) -> np.ndarray:
 
 
 def evaluation_inputs(distribution: int, a: float, b: float, dimensions: int) -> np.ndarray:
-    """Evaluation points of an input distribution, (512, dimensions) float64, without randomness."""
-    u = _unit_points(dimensions)
+    """Evaluation points of an input distribution, (dimensions, 512) float64, without randomness."""
+    u = _unit_points(dimensions).T
     return normal_quantiles(u) * b + a if distribution == NORMAL else u * (b - a) + a
 
 
 def targets_of(group: np.ndarray, inputs: np.ndarray, dtype: Any) -> np.ndarray:
-    """The task's targets of given points, (samples, outputs), computed in `dtype` as kernels do."""
-    samples, outputs = len(inputs), int(group["outputs"][0])
+    """The task's targets of given points, (outputs, samples), computed in `dtype` as kernels do.
+
+    `inputs` has the shape (inputs, samples).
+    """
+    samples, outputs = inputs.shape[1], int(group["outputs"][0])
     lanes = jit.pack_bytes() // np.dtype(dtype).itemsize
     memory = pack_array(inputs.size + samples * outputs, dtype, lanes)
     lane_view(memory)[: inputs.size] = inputs.reshape(-1, 1)
     _targets(memory, group, inputs.size, samples)
-    return lane_view(memory)[inputs.size :, 0].reshape(samples, outputs).copy()
+    return lane_view(memory)[inputs.size :, 0].reshape(outputs, samples).copy()
 
 
 def shared_set(group: np.ndarray, samples: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The data set of the seed that all trials share: inputs (samples, inputs) and targets (samples, outputs)."""
+    """The data set of the seed that all trials share: inputs (inputs, samples) and targets (outputs, samples)."""
     inputs, outputs = int(group["inputs"][0]), int(group["outputs"][0])
     lanes = jit.pack_bytes() // np.dtype(dtype).itemsize
-    memory = pack_array(samples * (inputs + outputs), dtype, lanes)
-    _draw_set(memory, pack_array(2, np.uint32, lanes), group, samples * inputs, samples)
+    count = samples * inputs
+    own = group.copy()
+    own["size"], own["staging"] = samples, count + samples * outputs
+    memory = pack_array(2 * count + samples * outputs, dtype, lanes)
+    _draw_set(memory, pack_array(2, np.uint32, lanes), own, count, samples)
     values = lane_view(memory)[:, 0]
     return (
-        values[: samples * inputs].reshape(samples, inputs).copy(),
-        values[samples * inputs :].reshape(samples, outputs).copy(),
+        values[:count].reshape(inputs, samples).copy(),
+        values[count : count + samples * outputs].reshape(outputs, samples).copy(),
     )

@@ -9,7 +9,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.kernels.pack import filled, fma, item, load, store
-from mcstudy.training.data import fetch, fetch_sample
+from mcstudy.training.data import fetch
 from mcstudy.training.network import (
     add_gradients,
     forward,
@@ -54,12 +54,13 @@ def batch_step(
 ) -> None:
     """One step on a batch: mean gradient over its samples in ascending order, then the update.
 
-    `samples` is (packed, address of the inputs, address of the targets, first sample, number of samples).
+    `samples` is (packed, address of the inputs, address of the targets, step between their columns, first sample,
+    number of samples); where not packed, they come from the tables.
     """
-    packed, inputs_at, targets_at, position, batch = samples
+    packed, inputs_at, targets_at, row, position, batch = samples
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    head = item(layers, last - 1)
-    width, outputs = item(layers, first).inputs, head.outputs
+    bottom, head = item(layers, first), item(layers, last - 1)
+    outputs = head.outputs
     scale = 1.0 / (batch * outputs)
     shift = cell.gradients - cell.parameters
     hyper = _hyper(cell)
@@ -68,13 +69,22 @@ def batch_step(
     done = np.int64(0)
     while done < batch:
         tile = min(cell.tile, batch - done)
-        fetch(memory, item(layers, first).source, packed, inputs_at, table_inputs, position + done, tile, width)
-        fetch(memory, cell.targets, packed, targets_at, table_targets, position + done, tile, outputs)
-        forward(memory, layers, first, last, tile)
-        loss_gradient(cell.loss, (memory, cell.loss_a, head.after, cell.targets, head.delta, scale, outputs * tile))
-        through_activation(memory, layers, last - 1, tile)
+        if packed:
+            x, y, columns = inputs_at + position + done, targets_at + position + done, row
+        else:
+            x, y, columns = bottom.source, cell.targets, tile
+            fetch(memory, x, table_inputs, row, position + done, tile, bottom.inputs)
+            fetch(memory, y, table_targets, row, position + done, tile, outputs)
+        forward(memory, layers, first, last, tile, x, columns)
+        loss_gradient(
+            cell.loss,
+            (memory, cell.loss_a, head.after, head.slope, y, columns, head.delta, scale, outputs, tile),
+        )
         for i in range(last - 1, first - 1, -1):
-            add_gradients(memory, layers, i, tile, shift)
+            if i > first:
+                add_gradients(memory, layers, i, tile, shift, item(layers, i).source, tile)
+            else:
+                add_gradients(memory, layers, i, tile, shift, x, columns)
             if cell.after_update:  # the tile is the whole batch then
                 _update_layer(memory, layers, i, cell, hyper, step)
             if i > first:
@@ -86,10 +96,8 @@ def batch_step(
             for i in range(first, last):
                 _update_layer(memory, layers, i, cell, hyper, step)
         else:
-            apply_update(
-                cell.optimizer,
-                (memory, hyper, step + 1, cell.parameters, cell.gradients, cell.slots, cell.count, cell.count),
-            )
+            p, g, s, count = cell.parameters, cell.gradients, cell.slots, cell.count
+            apply_update(cell.optimizer, (memory, hyper, step + 1, p, g, s, count, count))
 
 
 @jit.scalar
@@ -123,44 +131,71 @@ def _fused_layer(memory: Any, layer: Any, below: Any, slope: Any) -> None:
 
 
 @jit.scalar
-def _fused_update(memory: Any, layer: Any) -> None:
-    at, inputs, source = layer.weights, layer.inputs, layer.source
-    for j in range(layer.delta, layer.delta + layer.outputs):
-        d = -load(memory, j)
-        for k in range(source, source + inputs):
-            store(memory, at, fma(d, load(memory, k), load(memory, at)))
-            at += 1
+def _fused_update(memory: Any, layer: Any, source: Any, row: Any) -> None:
+    inputs, outputs, delta = layer.inputs, layer.outputs, layer.delta
+    for k in range(0, inputs - 1, 2):
+        h0, h1 = -load(memory, source + k * row), -load(memory, source + (k + 1) * row)
+        at = layer.weights + k
+        for j in range(delta, delta + outputs):
+            d = load(memory, j)
+            store(memory, at, fma(d, h0, load(memory, at)))
+            store(memory, at + 1, fma(d, h1, load(memory, at + 1)))
+            at += inputs
+    if inputs % 2 == 1:
+        h0 = -load(memory, source + (inputs - 1) * row)
+        at = layer.weights + inputs - 1
+        for j in range(delta, delta + outputs):
+            store(memory, at, fma(load(memory, j), h0, load(memory, at)))
+            at += inputs
 
 
 @jit.routine
-def fused_step(memory: Any, layers: Any, cell: Any, samples: Any, table_inputs: Any, table_targets: Any) -> None:
-    """One step of plain SGD on one sample; the errors carry the learning rate, so weights change as they are met."""
-    packed, inputs_at, targets_at, position, _ = samples
+def fused_steps(
+    memory: Any, layers: Any, cell: Any, samples: Any, table_inputs: Any, table_targets: Any, count: Any, stop: Any
+) -> Any:
+    """`count` steps of plain SGD on one sample each; returns how many were done, less only when asked to stop.
+
+    The errors carry the learning rate, so weights change as they are met. `samples` is that of `batch_step`, its last
+    entry the number of samples of a pass.
+    """
+    packed, inputs_at, targets_at, row, position, size = samples
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    bottom, head = item(layers, first), item(layers, last - 1)
     rate = cell.hyper[0]
-    fetch_sample(memory, bottom.source, packed, inputs_at, table_inputs, position, bottom.inputs)
-    fetch_sample(memory, cell.targets, packed, targets_at, table_targets, position, head.outputs)
-    forward_sample(memory, layers, first, last)
-    outputs = head.outputs
-    loss_gradient(
-        cell.loss, (memory, cell.loss_a, head.after, cell.targets, head.delta, rate / outputs, outputs)
-    )
-    through_activation(memory, layers, last - 1, 1)
-    for i in range(last - 1, first - 1, -1):
-        layer = item(layers, i)
-        if i == first:
-            _fused_update(memory, layer)
-        elif cell.after_update:
-            _fused_update(memory, layer)
-            through_weights(memory, layers, i, 1)
-            through_activation(memory, layers, i - 1, 1)
-        else:
-            lower = item(layers, i - 1)
-            _fused_layer(memory, layer, lower.delta, lower.slope)
-        if layer.biases >= 0:
-            if cell.bias_decay:
-                _decay_biases(memory, layer, rate)
+    columns = row if packed else 1
+    for step in range(count):
+        if item(stop, 0) != 0:
+            return step
+        bottom, head = item(layers, first), item(layers, last - 1)
+        outputs = head.outputs
+        x, y = inputs_at + position, targets_at + position
+        if not packed:
+            x, y = bottom.source, cell.targets
+            fetch(memory, x, table_inputs, row, position, 1, bottom.inputs)
+            fetch(memory, y, table_targets, row, position, 1, outputs)
+        forward_sample(memory, layers, first, last, x, columns)
+        loss_gradient(
+            cell.loss,
+            (memory, cell.loss_a, head.after, head.slope, y, columns, head.delta, rate / outputs, outputs, 1),
+        )
+        for i in range(last - 1, first - 1, -1):
+            layer = item(layers, i)
+            if i == first:
+                _fused_update(memory, layer, x, columns)
+            elif cell.after_update:
+                _fused_update(memory, layer, layer.source, 1)
+                through_weights(memory, layers, i, 1)
+                through_activation(memory, layers, i - 1, 1)
             else:
-                for j in range(layer.outputs):
-                    store(memory, layer.biases + j, load(memory, layer.biases + j) - load(memory, layer.delta + j))
+                lower = item(layers, i - 1)
+                _fused_layer(memory, layer, lower.delta, lower.slope)
+            biases, delta = layer.biases, layer.delta
+            if biases >= 0:
+                if cell.bias_decay:
+                    _decay_biases(memory, layer, rate)
+                else:
+                    for j in range(layer.outputs):
+                        store(memory, biases + j, load(memory, biases + j) - load(memory, delta + j))
+        position += 1
+        if position == size:
+            position = 0
+    return count
