@@ -77,7 +77,7 @@ def _softplus(z: Any, beta: Any, threshold: Any) -> Any:
     t = exp(-absolute(scaled))
     f = where(scaled > 0.0, scaled, scaled * 0.0) + log1p(t)
     slope = where(scaled > 0.0, filled(t, 1.0), t) / (t + 1.0)
-    return where(high, z, f / beta), where(high, 1.0, slope)
+    return where(high, z, f * (1.0 / beta)), where(high, 1.0, slope)
 
 
 _TORCH = "PyTorch torch.nn."

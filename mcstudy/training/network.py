@@ -23,7 +23,7 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
     """``out[r, c] = start[r, c] + sum over i of left[r, i] * right[i, c]``, in ascending order of i.
 
     Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of two
-    by two hide the latency of the multiply-adds.
+    by two, or of four columns of a last row, hide the latency of the multiply-adds.
     """
     out_at, out_row, out_column = out
     start_at, start_row, start_column = start
@@ -50,13 +50,32 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
         row += 2
     # What the blocks left: the last rows, and the last column of an odd number of them beside the blocks.
     for r in range(rows):
-        for column in range(columns - columns % 2 if r < row else 0, columns):
+        column = columns - columns % 2 if r < row else 0
+        while column + 4 <= columns:
+            s = start_at + r * start_row + column * start_column
+            s0, s1 = load(memory, s), load(memory, s + start_column)
+            s2, s3 = load(memory, s + 2 * start_column), load(memory, s + 3 * start_column)
+            p, q = left_at + r * left_row, right_at + column * right_column
+            for _ in range(inner):
+                w = load(memory, p)
+                s0, s1 = fma(w, load(memory, q), s0), fma(w, load(memory, q + right_column), s1)
+                s2 = fma(w, load(memory, q + 2 * right_column), s2)
+                s3 = fma(w, load(memory, q + 3 * right_column), s3)
+                p, q = p + left_step, q + right_step
+            o = out_at + r * out_row + column * out_column
+            store(memory, o, s0)
+            store(memory, o + out_column, s1)
+            store(memory, o + 2 * out_column, s2)
+            store(memory, o + 3 * out_column, s3)
+            column += 4
+        while column < columns:
             s0 = load(memory, start_at + r * start_row + column * start_column)
             p, q = left_at + r * left_row, right_at + column * right_column
             for _ in range(inner):
                 s0 = fma(load(memory, p), load(memory, q), s0)
                 p, q = p + left_step, q + right_step
             store(memory, out_at + r * out_row + column * out_column, s0)
+            column += 1
 
 
 @jit.scalar

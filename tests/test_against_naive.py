@@ -1,0 +1,410 @@
+"""Training by the kernels against the reference in NumPy, over everything that a study can name.
+
+A cell agrees with the reference when a replayed trial has the same outcome, steps and checks, and at each check a loss
+and parameters that differ by rounding alone. The runs are short, for training magnifies roundings; what stays out is
+training that magnifies them without bound, such as steps by the sign of gradients that are zero but for rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import random
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mcstudy
+from mcstudy.catalog.activations import ACTIVATIONS
+from mcstudy.catalog.inits import INITS
+from mcstudy.catalog.inputs import INPUTS
+from mcstudy.catalog.losses import LOSSES
+from mcstudy.catalog.optimizers import OPTIMIZERS
+from mcstudy.catalog.tasks import TASKS
+from mcstudy.outcomes import OUTCOMES
+from mcstudy.plan import make_plan
+
+sys.path.insert(0, str(Path(__file__).parent))
+import naive
+
+TOLERANCE = {"float32": 2e-4, "float64": 1e-10}
+"""Of parameters, relative to the largest one at the check; of losses, relative, and a thousandth of it absolute."""
+
+both = pytest.mark.parametrize("precision", TOLERANCE)
+
+
+def part(name: str, **parameters: Any) -> dict[str, Any]:
+    return {"name": name, **parameters}
+
+
+# Each table of parts has a case with every parameter off its default; `test_every_part_has_a_case` sees to it.
+
+ACTIVATION_CASES = [
+    part("relu"),
+    part("leaky_relu"),
+    part("leaky_relu", negative_slope=0.3),
+    part("leaky_relu", negative_slope=-0.5),
+    part("elu"),
+    part("elu", alpha=0.3),
+    part("elu", alpha=-0.7),
+    part("selu"),
+    part("tanh"),
+    part("sigmoid"),
+    part("softplus"),
+    part("softplus", beta=3.0, threshold=2.0),
+    part("softplus", beta=0.5, threshold=-1.0),
+    part("linear"),
+]
+BIAS_CASES = [
+    part("zeros"),
+    part("constant", value=0.3),
+    part("normal", mean=0.1, std=0.2),
+    part("uniform", low=0.0, high=0.5),
+    part("he_normal", gain=0.5, truncated=True),
+    part("he_uniform", gain=0.4),
+    part("glorot_normal", gain=0.9, truncated=True),
+    part("glorot_uniform", gain=0.5),
+]
+INIT_CASES = [
+    part("zeros", bias="normal"),
+    part("constant", value=-0.4, bias="uniform"),
+    part("normal"),
+    part("normal", mean=0.3, std=0.5, bias="glorot_normal"),
+    part("normal", std=0.0, bias="he_normal"),
+    part("uniform"),
+    part("uniform", low=-0.2, high=2.0, bias="uniform"),
+    part("he_normal"),
+    part("he_normal", gain=1.1, truncated=True, bias="he_uniform"),
+    part("he_uniform"),
+    part("he_uniform", gain=0.7, bias="glorot_uniform"),
+    part("glorot_normal"),
+    part("glorot_normal", gain=1.5, truncated=True, bias="normal"),
+    part("glorot_uniform"),
+    *[part("glorot_uniform", gain=2.0, bias=bias) for bias in BIAS_CASES],
+]
+GRID_CASES = [
+    part("grid", low=-3.0, high=3.0, points=[3, 4]),
+    part("grid", low=[-1.0, 0.5], high=[2.0, 0.5], points=[5, 1]),
+]
+OPTIMIZER_CASES = [
+    part("sgd", lr=0.1),
+    part("sgd", lr=0.1, dampening=0.5),
+    part("sgd", lr=0.1, weight_decay=0.05),
+    part("sgd", lr=0.05, momentum=0.9),
+    part("sgd", lr=0.05, momentum=0.9, dampening=0.3, weight_decay=0.1),
+    part("sgd", lr=0.05, momentum=0.8, nesterov=True),
+    part("sgd", lr=0.05, momentum=0.8, nesterov=True, weight_decay=0.02),
+    part("adam", lr=0.01),
+    part("adam", lr=0.02, betas=[0.8, 0.95], eps=1e-4, weight_decay=0.05),
+    part("adam", lr=0.02, betas=[0.0, 0.9], eps=1e-2),
+    part("rmsprop", lr=0.01),
+    part("rmsprop", lr=0.01, alpha=0.9, eps=1e-3, weight_decay=0.05),
+    part("rmsprop", lr=0.01, momentum=0.7),
+    part("rmsprop", lr=0.01, centered=True, eps=1e-2),
+    part("rmsprop", lr=0.01, alpha=0.95, eps=1e-2, momentum=0.5, centered=True, weight_decay=0.02),
+    part("adagrad", lr=0.1),
+    part("adagrad", lr=0.1, lr_decay=0.1, weight_decay=0.05, initial_accumulator_value=0.2, eps=1e-3),
+]
+TASK_CASES = [
+    part("relu"),
+    part("abs"),
+    part("distance"),
+    part("addition"),
+    part("sine"),
+    part("sine", frequency=2.5),
+    part("sine", frequency=-1.5),
+]
+INPUT_CASES = [part("normal"), part("normal", mean=0.5, std=2.0), part("uniform", low=-1.0, high=1.5)]
+TABLE = part("table", file="table.csv", inputs=["a", "b", "c"], targets=["y", "z"])
+SHAPES: list[list[int]] = [[], [1], [3], [4, 4], [5, 2, 3], [16]]
+
+WITH_BIAS = {name: init for name, init in INITS.items() if "bias" in init.parameters}
+CASES = {
+    "activations": (ACTIVATIONS, ACTIVATION_CASES),
+    "inits": (INITS, INIT_CASES + GRID_CASES),
+    "biases": (WITH_BIAS, BIAS_CASES),
+    "optimizers": (OPTIMIZERS, OPTIMIZER_CASES),
+    "losses": (LOSSES, [part("mse")]),
+    "tasks": (TASKS, [*TASK_CASES, TABLE]),
+    "inputs": (INPUTS, INPUT_CASES),
+}
+
+
+@pytest.mark.parametrize("kind", CASES)
+def test_every_part_has_a_case(kind: str) -> None:
+    table, cases = CASES[kind]
+    for name, entry in table.items():
+        given = [case for case in cases if case["name"] == name]
+        assert given, f"{name} has no case"
+        for parameter, default in entry.defaults().items():
+            if not (kind == "biases" and parameter == "bias"):
+                assert any(case.get(parameter, default) != default for case in given), f"{name}: {parameter}"
+
+
+# ---------------------------------------------------------------------------------------------- comparison
+
+BASE: dict[str, Any] = {
+    "study": {"name": "naive", "seed": 20, "trials": 4},
+    "task": {"name": "sine", "samples": "trial", "size": 20, "batch": 6},
+    "network": {"hidden": [3], "activation": "tanh", "init": part("normal", bias="normal")},
+    "train": {"optimizer": part("sgd", lr=0.1), "steps": 30, "loss": "mse"},
+    "converge": {"loss": 1e-3, "every": 5},
+}
+
+
+def study(precision: str, vary: Mapping[str, Sequence[Any]], **sections: Mapping[str, Any]) -> mcstudy.Study:
+    """The study above, with other settings (None takes one away), and what it varies."""
+    data = copy.deepcopy(BASE)
+    data["train"]["precision"] = precision
+    data["vary"] = dict(vary)
+    for name, section in sections.items():
+        data[name] = {key: value for key, value in {**data[name], **section}.items() if value is not None}
+    return mcstudy.Study.model_validate(data)
+
+
+def largest_gap(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> float:
+    """The largest difference in terms of `scale`; 0 where both are nan, or the same infinity."""
+    with np.errstate(invalid="ignore"):
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
+        return float(np.max(np.where(same, 0, np.abs(found - expected) / scale), initial=0.0))
+
+
+def differences(trace: mcstudy.Trace, expected: dict[str, Any], tolerance: float) -> Iterator[str]:
+    """What tells a replayed trial from the reference's."""
+    if (trace.outcome, trace.steps[-1]) != (expected["outcome"], expected["steps"]):
+        yield f"{trace.outcome} at {trace.steps[-1]}, not {expected['outcome']} at {expected['steps']}"
+    elif trace.parameters.shape != expected["parameters"].shape:
+        yield f"parameters of shape {trace.parameters.shape}, not {expected['parameters'].shape}"
+    else:
+        losses, parameters = expected["losses"], expected["parameters"]
+        gap = largest_gap(trace.loss, losses, np.abs(losses) + 1e-3)
+        if not gap <= tolerance:
+            yield f"losses differ by {gap:.1e}"
+        gap = largest_gap(trace.parameters, parameters, np.abs(parameters).max(axis=1, keepdims=True) + 1e-3)
+        if not gap <= tolerance:
+            yield f"parameters differ by {gap:.1e}"
+
+
+def assert_agreement(
+    study: mcstudy.Study, trials: Iterable[int] = (0, 1), table: tuple[np.ndarray, np.ndarray] | None = None
+) -> list[str]:
+    """Compares trials of every cell, and the rows of those that a run would train; returns the outcomes."""
+    plan = make_plan(study)
+    rows = mcstudy.run(study).trials.set_index(["cell", "trial"])
+    outcomes, wrong = [], []
+    for cell, trial in itertools.product(plan.cells, trials):
+        trace = mcstudy.replay(study, cell.id, trial)
+        expected = naive.train(cell.settings, trial, table)
+        outcomes.append(trace.outcome)
+        found = list(differences(trace, expected, TOLERANCE[cell.settings["train"]["precision"]]))
+        if trial < study.trials:
+            row = rows.loc[(cell.id, trial)]
+            replayed = (trace.outcome, trace.steps[-1], *trace.loss[[0, -1]])
+            if not all(a == b or a != a for a, b in zip(replayed, row, strict=True)):
+                found.append(f"replayed as {replayed}, but the row is {tuple(row)}")
+        wrong += [f"{cell.label}, trial {trial}: {text}" for text in found]
+    assert not wrong, "\n".join(wrong)
+    return outcomes
+
+
+# ---------------------------------------------------------------------------------------------- the catalog
+
+
+@both
+def test_activations(precision: str) -> None:
+    vary = {"activation": ACTIVATION_CASES, "network.output": ["linear", "activation"]}
+    assert_agreement(study(precision, vary))
+
+
+@both
+def test_output_activations(precision: str) -> None:
+    vary = {"network.output": ACTIVATION_CASES, "network.hidden": [[], [3]]}
+    assert_agreement(study(precision, vary, network={"activation": "sigmoid"}))
+
+
+@both
+def test_inits(precision: str) -> None:
+    vary = {"init": INIT_CASES, "network.hidden": [[], [3], [5, 2, 3]], "network.bias": [True, False]}
+    sections = {"task": {"name": "distance", "batch": "all"}, "train": {"steps": 3}}
+    assert_agreement(study(precision, vary, **sections), trials=(1,))
+
+
+@both
+def test_grid(precision: str) -> None:
+    trials = (0, 1, 3, 11, 12, 37, 2**33)
+    assert_agreement(study(precision, {"init": GRID_CASES}, network={"hidden": []}), trials)
+    vary = {"init": [part("grid", low=-3.0, high=3.0, points=9)]}
+    assert_agreement(study(precision, vary, network={"hidden": [], "bias": False}), trials)
+    vary = {"init": [GRID_CASES[0]]}
+    assert_agreement(study(precision, vary, network={"hidden": [1], "bias": False}), trials)
+
+
+@both
+def test_optimizers(precision: str) -> None:
+    vary = {"optimizer": OPTIMIZER_CASES, "network.hidden": [[], [4]]}
+    assert_agreement(study(precision, vary, train={"steps": 100}))
+
+
+@both
+def test_shapes(precision: str) -> None:
+    vary = {
+        "network.hidden": SHAPES,
+        "network.bias": [True, False],
+        "network.output": ["linear", "activation", part("softplus", beta=2.0)],
+        "task.batch": [1, 5],
+    }
+    assert_agreement(study(precision, vary, task={"name": "distance"}, network={"activation": "elu"}))
+
+
+@both
+def test_departures_from_gradient_descent(precision: str) -> None:
+    vary = {
+        "train.bias_update": ["gradient", "decay"],
+        "train.backward": ["exact", "after_update"],
+        "optimizer": [part("sgd", lr=0.1), part("sgd", lr=0.05, momentum=0.9), part("adam", lr=0.01)],
+        "task.batch": [1, 6, "all"],
+        "network.hidden": [[], [3], [4, 4], [5, 2, 3]],
+    }
+    assert_agreement(study(precision, vary, task={"name": "addition", "samples": "trial"}), trials=(2,))
+
+
+# ---------------------------------------------------------------------------------------------- data
+
+
+@both
+def test_fresh_samples(precision: str) -> None:
+    vary = {"task.name": TASK_CASES, "task.batch": [1, 3, 33]}
+    task = {"samples": "fresh", "size": None}
+    assert_agreement(study(precision, vary, task=task))
+    vary = {"task.name": TASK_CASES[:4], "task.input": INPUT_CASES}
+    assert_agreement(study(precision, vary, task=task))
+
+
+@both
+def test_many_fresh_samples(precision: str) -> None:
+    vary = {"task.name": ["abs", "distance"], "train.steps": [255, 700]}
+    train = {"optimizer": part("sgd", lr=0.01)}
+    assert_agreement(study(precision, vary, task={"samples": "fresh", "size": None, "batch": 1}, train=train))
+
+
+@both
+@pytest.mark.parametrize("samples", ["trial", "shared"])
+def test_sets(precision: str, samples: str) -> None:
+    for size in (7, 20):
+        task = {"samples": samples, "size": size}
+        vary = {"task.name": TASK_CASES, "task.batch": [1, 6], "task.order": ["sequential", "shuffled"]}
+        assert_agreement(study(precision, vary, task=task), trials=(2,))
+        vary = {"task.name": TASK_CASES[:4], "task.input": INPUT_CASES}
+        assert_agreement(study(precision, vary, task={**task, "batch": "all"}), trials=(2,))
+
+
+@both
+def test_orders(precision: str) -> None:
+    for size in (2, 3, 8, 9, 31, 33, 64, 100, 129):
+        vary = {"task.samples": ["trial", "shared"], "task.batch": [1, size - 1]}
+        assert_agreement(study(precision, vary, task={"size": size, "order": "shuffled"}), trials=(3,))
+
+
+@both
+def test_own_points(precision: str) -> None:
+    task = {"name": "addition", "samples": "shared", "size": None}
+    vary = {"task.batch": [1, 4, 5], "task.order": ["sequential", "shuffled"], "train.epochs": [0, 1, 7]}
+    assert_agreement(study(precision, vary, task=task, train={"steps": None}))
+    assert_agreement(study(precision, {"train.epochs": [30]}, task={**task, "batch": "all"}, train={"steps": None}))
+
+
+@both
+def test_tables(precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    numbers = np.random.default_rng(5).normal(size=(13, 5))
+    np.savetxt("table.csv", numbers, fmt="%.17g", delimiter=",", header="z,a,b,c,y", comments="")
+    table = numbers[:, 1:4], numbers[:, [4, 0]]
+    task = {"name": TABLE, "samples": None, "size": None}
+    vary = {"task.batch": [1, 5], "task.order": ["sequential", "shuffled"], "network.hidden": [[], [3], [4, 4]]}
+    assert_agreement(study(precision, vary, task=task), table=table)
+    vary = {"network.hidden": [[], [4, 4]], "network.output": ["linear", "activation"]}
+    assert_agreement(study(precision, vary, task={**task, "batch": "all"}), table=table)
+
+
+@both
+@pytest.mark.parametrize("seed", [0, 2**32 + 5, 2**63 - 1])
+def test_far_trials_and_seeds(precision: str, seed: int) -> None:
+    vary = {"task.samples": ["trial", "shared"]}
+    trials = (0, 63, 64, 2**32 - 1, 2**32, 2**32 + 64, 10**12 - 1, 2**62)
+    assert_agreement(study(precision, vary, study={"seed": seed}), trials)
+    fresh = {"samples": "fresh", "size": None}
+    assert_agreement(study(precision, {"task.name": ["sine", "relu"]}, study={"seed": seed}, task=fresh), trials)
+
+
+# ---------------------------------------------------------------------------------------------- outcomes
+
+
+@both
+def test_outcomes(precision: str) -> None:
+    """Every outcome, by many trials; also with data that repeat, where trials that stand still are cut short."""
+    ends = study(
+        precision,
+        {
+            "activation": ["relu", "tanh"],
+            "optimizer": [part("sgd", lr=0.1), part("sgd", lr=60.0), part("sgd", lr=0.01, momentum=0.9)],
+            "task.order": ["sequential", "shuffled"],
+        },
+        study={"trials": 24},
+        task={"name": "relu", "size": 4, "batch": 2, "input": "normal"},
+        network={"hidden": [2]},
+        train={"steps": 60},
+        converge={"loss": 0.01, "every": 4},
+    )
+    assert set(assert_agreement(ends, range(24))) == set(OUTCOMES)
+
+
+@both
+def test_schedules_of_checks(precision: str) -> None:
+    vary = {"train.steps": [0, 1, 2, 7, 30, 50, 51], "converge.every": [1, 2, 4, 5, 30, 100], "task.batch": [2, 4]}
+    task = {"name": "relu", "size": 8, "input": "normal"}
+    assert_agreement(study(precision, vary, task=task, network={"activation": "relu"}))
+
+
+@both
+def test_default_schedule_of_checks(precision: str) -> None:
+    vary = {"train.steps": [0, 1, 99, 100, 250]}
+    assert_agreement(study(precision, vary, converge={"every": None}))
+
+
+# ---------------------------------------------------------------------------------------------- all at once
+
+
+@both
+def test_random_cells(precision: str) -> None:
+    """Settings drawn at random, for what only goes wrong together."""
+    choice = random.Random(8).choice
+    for _ in range(60):
+        size = choice([1, 5, 8, 17, 33])
+        samples = choice(["fresh", "trial", "shared"])
+        task = {
+            "name": choice(TASK_CASES),
+            "samples": samples,
+            "size": None if samples == "fresh" else size,
+            "batch": choice([1, size, 1 + size // 2]),
+            "order": choice(["sequential", "shuffled"]),
+            "input": choice(INPUT_CASES),
+        }
+        network = {
+            "hidden": choice(SHAPES),
+            "bias": choice([True, False]),
+            "activation": choice(ACTIVATION_CASES),
+            "output": choice(["linear", "activation", *ACTIVATION_CASES]),
+            "init": choice(INIT_CASES),
+        }
+        train = {
+            "optimizer": choice(OPTIMIZER_CASES),
+            "bias_update": choice(["gradient", "decay"]),
+            "backward": choice(["exact", "after_update"]),
+            "steps": choice([5, 20, 30]),
+        }
+        converge = {"every": choice([1, 3, 5, 10])}
+        assert_agreement(study(precision, {}, task=task, network=network, train=train, converge=converge))
