@@ -31,8 +31,8 @@ from mcstudy.plan import make_plan
 sys.path.insert(0, str(Path(__file__).parent))
 import naive
 
-TOLERANCE = {"float32": 2e-4, "float64": 1e-10}
-"""Of parameters, relative to the largest one at the check; of losses, relative, and a thousandth of it absolute."""
+TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
+"""Of losses, and of parameters relative to the largest one at the check."""
 
 both = pytest.mark.parametrize("precision", TOLERANCE)
 
@@ -91,13 +91,13 @@ GRID_CASES = [
     part("grid", low=[-1.0, 0.5], high=[2.0, 0.5], points=[5, 1]),
 ]
 OPTIMIZER_CASES = [
-    part("sgd", lr=0.1),
-    part("sgd", lr=0.1, dampening=0.5),
-    part("sgd", lr=0.1, weight_decay=0.05),
-    part("sgd", lr=0.05, momentum=0.9),
-    part("sgd", lr=0.05, momentum=0.9, dampening=0.3, weight_decay=0.1),
-    part("sgd", lr=0.05, momentum=0.8, nesterov=True),
-    part("sgd", lr=0.05, momentum=0.8, nesterov=True, weight_decay=0.02),
+    part("sgd", lr=0.03),
+    part("sgd", lr=0.03, dampening=0.5),
+    part("sgd", lr=0.03, weight_decay=0.05),
+    part("sgd", lr=0.01, momentum=0.9),
+    part("sgd", lr=0.01, momentum=0.9, dampening=0.3, weight_decay=0.1),
+    part("sgd", lr=0.01, momentum=0.8, nesterov=True),
+    part("sgd", lr=0.01, momentum=0.8, nesterov=True, weight_decay=0.02),
     part("adam", lr=0.01),
     part("adam", lr=0.02, betas=[0.8, 0.95], eps=1e-4, weight_decay=0.05),
     part("adam", lr=0.02, betas=[0.0, 0.9], eps=1e-2),
@@ -151,7 +151,7 @@ BASE: dict[str, Any] = {
     "study": {"name": "naive", "seed": 20, "trials": 4},
     "task": {"name": "sine", "samples": "trial", "size": 20, "batch": 6},
     "network": {"hidden": [3], "activation": "tanh", "init": part("normal", bias="normal")},
-    "train": {"optimizer": part("sgd", lr=0.1), "steps": 30, "loss": "mse"},
+    "train": {"optimizer": part("sgd", lr=0.03), "steps": 30, "loss": "mse"},
     "converge": {"loss": 1e-3, "every": 5},
 }
 
@@ -167,10 +167,8 @@ def study(precision: str, vary: Mapping[str, Sequence[Any]], **sections: Mapping
 
 
 def largest_gap(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> float:
-    """The largest difference in terms of `scale`; 0 where both are nan, or the same infinity."""
-    with np.errstate(invalid="ignore"):
-        same = (found == expected) | (np.isnan(found) & np.isnan(expected))
-        return float(np.max(np.where(same, 0, np.abs(found - expected) / scale), initial=0.0))
+    """The largest difference in terms of `scale`, or of 1e-3 where that is smaller."""
+    return float(np.max(np.abs(found - expected) / np.maximum(scale, 1e-3), initial=0.0))
 
 
 def differences(trace: mcstudy.Trace, expected: dict[str, Any], tolerance: float) -> Iterator[str]:
@@ -180,13 +178,15 @@ def differences(trace: mcstudy.Trace, expected: dict[str, Any], tolerance: float
     elif trace.parameters.shape != expected["parameters"].shape:
         yield f"parameters of shape {trace.parameters.shape}, not {expected['parameters'].shape}"
     else:
-        losses, parameters = expected["losses"], expected["parameters"]
-        gap = largest_gap(trace.loss, losses, np.abs(losses) + 1e-3)
+        seen = len(trace.loss) - (trace.outcome == "diverged")  # inf or nan is a matter of rounding
+        losses, parameters = expected["losses"][:seen], expected["parameters"][:seen]
+        size = np.abs(parameters).max(axis=1, keepdims=True)
+        gap = max(
+            largest_gap(trace.loss[:seen], losses, np.abs(losses)),
+            largest_gap(trace.parameters[:seen], parameters, size),
+        )
         if not gap <= tolerance:
-            yield f"losses differ by {gap:.1e}"
-        gap = largest_gap(trace.parameters, parameters, np.abs(parameters).max(axis=1, keepdims=True) + 1e-3)
-        if not gap <= tolerance:
-            yield f"parameters differ by {gap:.1e}"
+            yield f"losses or parameters differ by {gap:.1e}"
 
 
 def assert_agreement(
@@ -216,8 +216,8 @@ def assert_agreement(
 
 @both
 def test_activations(precision: str) -> None:
-    vary = {"activation": ACTIVATION_CASES, "network.output": ["linear", "activation"]}
-    assert_agreement(study(precision, vary))
+    for output in ("linear", "activation"):
+        assert_agreement(study(precision, {"activation": ACTIVATION_CASES}, network={"output": output}))
 
 
 @both
@@ -257,7 +257,8 @@ def test_shapes(precision: str) -> None:
         "network.output": ["linear", "activation", part("softplus", beta=2.0)],
         "task.batch": [1, 5],
     }
-    assert_agreement(study(precision, vary, task={"name": "distance"}, network={"activation": "elu"}))
+    network = {"activation": "elu", "init": part("glorot_normal", bias="normal")}
+    assert_agreement(study(precision, vary, task={"name": "distance"}, network=network))
 
 
 @both
@@ -265,7 +266,7 @@ def test_departures_from_gradient_descent(precision: str) -> None:
     vary = {
         "train.bias_update": ["gradient", "decay"],
         "train.backward": ["exact", "after_update"],
-        "optimizer": [part("sgd", lr=0.1), part("sgd", lr=0.05, momentum=0.9), part("adam", lr=0.01)],
+        "optimizer": [part("sgd", lr=0.03), part("sgd", lr=0.01, momentum=0.9), part("adam", lr=0.01)],
         "task.batch": [1, 6, "all"],
         "network.hidden": [[], [3], [4, 4], [5, 2, 3]],
     }
@@ -304,7 +305,7 @@ def test_sets(precision: str, samples: str) -> None:
 
 @both
 def test_orders(precision: str) -> None:
-    for size in (2, 3, 8, 9, 31, 33, 64, 100, 129):
+    for size in (3, 5, 8, 9, 31, 33, 64, 100, 129):
         vary = {"task.samples": ["trial", "shared"], "task.batch": [1, size - 1]}
         assert_agreement(study(precision, vary, task={"size": size, "order": "shuffled"}), trials=(3,))
 
@@ -349,13 +350,12 @@ def test_outcomes(precision: str) -> None:
     ends = study(
         precision,
         {
-            "activation": ["relu", "tanh"],
-            "optimizer": [part("sgd", lr=0.1), part("sgd", lr=60.0), part("sgd", lr=0.01, momentum=0.9)],
+            "optimizer": [part("sgd", lr=0.1), part("sgd", lr=1e6), part("sgd", lr=0.01, momentum=0.9)],
             "task.order": ["sequential", "shuffled"],
         },
         study={"trials": 24},
         task={"name": "relu", "size": 4, "batch": 2, "input": "normal"},
-        network={"hidden": [2]},
+        network={"hidden": [2], "activation": "relu"},
         train={"steps": 60},
         converge={"loss": 0.01, "every": 4},
     )

@@ -88,18 +88,25 @@ def shuffle(
 ) -> None:
     """Fill the ring with the samples in each trial's order of pass `number`."""
     mask = draw_order(keys, group.keys, group, number, trials)
-    size = group.size
-    for s in range(size):
-        for lane in range(lane_count(memory)):
-            i = np.int64(get(keys, group.keys + s, lane)) & mask
-            for k in range(group.inputs + group.outputs):
-                at = k * size + i
-                if group.source == TRIAL:
-                    put(memory, group.ring + k * size + s, lane, get(memory, group.base + at, lane))
-                elif k < group.inputs:
-                    put(memory, group.ring + k * size + s, lane, item(table_inputs, at))
-                else:
-                    put(memory, group.ring + k * size + s, lane, item(table_targets, at - size * group.inputs))
+    size, inputs, outputs = group.size, group.inputs, group.outputs
+    ring, base, first = group.ring, group.base, group.keys
+    lanes = lane_count(memory)
+    if group.source == TRIAL:
+        for s in range(size):
+            for k in range(inputs + outputs):
+                for lane in range(lanes):
+                    i = np.int64(get(keys, first + s, lane)) & mask
+                    put(memory, ring + k * size + s, lane, get(memory, base + k * size + i, lane))
+    else:
+        for s in range(size):
+            for k in range(inputs):
+                for lane in range(lanes):
+                    i = np.int64(get(keys, first + s, lane)) & mask
+                    put(memory, ring + k * size + s, lane, item(table_inputs, k * size + i))
+            for k in range(outputs):
+                for lane in range(lanes):
+                    i = np.int64(get(keys, first + s, lane)) & mask
+                    put(memory, ring + (inputs + k) * size + s, lane, item(table_targets, k * size + i))
 
 
 @jit.scalar

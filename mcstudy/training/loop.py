@@ -24,7 +24,7 @@ def _any_running(running: Any, row: Any) -> Any:
     return False
 
 
-@jit.routine
+@jit.scalar
 def _advance(
     memory: Any, layers: Any, cell: Any, group: Any, data: Any, tables: Any, step: Any, until: Any, stop: Any
 ) -> Any:

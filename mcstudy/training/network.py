@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
 from mcstudy.kernels.pack import fma, item, load, store
 
+# A literal 1 would make a variant of `multiply_add` for this one caller.
+ONE = np.int64(1)
 RELU, LEAKY_RELU = list(ACTIVATIONS).index("relu"), list(ACTIVATIONS).index("leaky_relu")
 _relu, _leaky_relu = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 

@@ -11,6 +11,7 @@ from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.kernels.pack import filled, fma, item, load, store
 from mcstudy.training.data import fetch
 from mcstudy.training.network import (
+    ONE,
     add_gradients,
     forward,
     forward_sample,
@@ -183,7 +184,7 @@ def fused_steps(
                 _fused_update(memory, layer, x, columns)
             elif cell.after_update:
                 _fused_update(memory, layer, layer.source, 1)
-                through_weights(memory, layers, i, 1)
+                through_weights(memory, layers, i, ONE)
                 through_activation(memory, layers, i - 1, 1)
             else:
                 lower = item(layers, i - 1)
