@@ -49,13 +49,14 @@ class Results:
     @cached_property
     def trials(self) -> pd.DataFrame:
         """A row per trial: `cell`, then the columns of the stored trials; cells in plan order, trials ascending."""
+        import numpy as np
         import pandas as pd
 
         frames = []
-        names = [cell.id for cell in self.plan.cells]
+        names = pd.Index([cell.id for cell in self.plan.cells])
         for cell in self.plan.cells:
             frame = self._store.read(cell.id, self.count)
-            frame.insert(0, "cell", pd.Categorical.from_codes([names.index(cell.id)] * len(frame), names))
+            frame.insert(0, "cell", pd.Series(pd.Categorical.from_codes(np.full(len(frame), cell.index), names)))
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
 

@@ -18,27 +18,43 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.plan import Plan
+    from mcstudy.store import FolderStore
 
 BAD_INPUT, INTERRUPTED = 2, 130
 TABLE_ROWS = 60
 
 
-class _Trials(click.ParamType):
-    """A number of trials; 20_000 and 1e6 are fine."""
+class _Whole(click.ParamType):  # type: ignore[type-arg]
+    """A whole number within bounds, which `shown` gives as text; 20_000 and 1e6 are fine."""
 
     name = "N"
 
+    def __init__(self, low: int, high: int, shown: str) -> None:
+        self._low, self._high, self._shown = low, high, shown
+
     def convert(self, value: Any, param: Any, ctx: Any) -> int:
+        text = str(value).strip()
         try:
-            number = float(value)
-            if number == int(number):
-                return int(value) if str(value).replace("_", "").isdigit() else int(number)
+            number = int(text) if text.lstrip("+-").replace("_", "").isdigit() else float(text)
+            if number == int(number) and self._low <= number <= self._high:
+                return int(number)
         except (ValueError, OverflowError):
             pass
-        self.fail(f"{value!r} is not a whole number")
+        self.fail(f"{text} is not a whole number from {self._shown}")
 
 
-NUMBER = _Trials()
+class _File(click.ParamType):  # type: ignore[type-arg]
+    """A path that is not empty: a shell variable that is not set must not mean the current folder."""
+
+    name = "path"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if not value:
+            self.fail("the path is empty")
+        return str(value)
+
+
+FILE = _File()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,9 +65,11 @@ def cli() -> None:
 
 def _study_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--seed", type=NUMBER, help="Seed instead of the study's."),
-        click.option("--trials", type=NUMBER, help="Trials per cell instead of the study's number."),
-        click.argument("study", metavar="STUDY.toml"),
+        click.option("--seed", type=_Whole(0, 2**63 - 1, "0 to 2^63-1"), help="Seed instead of the study's."),
+        click.option(
+            "--trials", type=_Whole(1, 10**12, "1 to 10^12"), help="Trials per cell instead of the study's number."
+        ),
+        click.argument("study", metavar="STUDY.toml", type=FILE),
     ):
         function = option(function)
     return function
@@ -59,17 +77,18 @@ def _study_options(function: Callable[..., None]) -> Callable[..., None]:
 
 @cli.command()
 @_study_options
-@click.option("--out", metavar="DIR", help="Run folder; reports/NAME by default.")
-@click.option("--threads", type=click.IntRange(min=1), help="Worker threads; all cores by default.")
+@click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default.")
+@click.option("--threads", type=_Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 def run(
     study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool
 ) -> None:
     """Train what is missing and write the report."""
     from mcstudy import api
-    from mcstudy.progress import Shown
 
     loaded = api.load(study)
+    from mcstudy.progress import Shown
+
     folder = out if out is not None else os.path.join("reports", loaded.name)
     command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
     results = api.run(
@@ -87,46 +106,55 @@ def run(
     click.echo(f"report: {Path(folder) / 'report.md'}")
 
 
-@cli.command()
+@cli.command(short_help="Show the cells and an estimate of the time.")
 @_study_options
-@click.option("--out", metavar="DIR", help="Run folder to look into; reports/NAME by default.")
+@click.option("--out", metavar="DIR", type=FILE, help="Run folder to look into; reports/NAME by default.")
 def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> None:
     """Show the cells, the trials and an estimate of the time; train nothing."""
     from mcstudy.plan import make_plan
     from mcstudy.spec import load
+    from mcstudy.store import FolderStore
 
     loaded = load(study).with_(trials=trials, seed=seed)
     made = make_plan(loaded)
-    folder = Path(out if out is not None else os.path.join("reports", loaded.name))
-    click.echo(_plan_text(made, folder))
+    click.echo(_plan_text(made, FolderStore(out if out is not None else os.path.join("reports", loaded.name))))
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", type=FILE)
 def report(folder: str) -> None:
     """Draw the report of stored trials again."""
     from mcstudy import api, manifest
-    from mcstudy.plan import make_plan
     from mcstudy.store import FolderStore
 
     store = FolderStore(folder)
+    if not Path(folder).is_dir():
+        raise RunError(f"{folder}: there is no such folder; a run's folder is wanted, such as reports/NAME")
+    again = f"`python -m mcstudy run STUDY.toml --out {shlex.quote(folder)}`"
+    if not (Path(folder) / "trials").is_dir():
+        raise RunError(f"{folder}: the trials are not here (there is no trials/); {again} trains them")
     record = store.read_manifest()
-    if record is None or not (Path(folder) / "trials").is_dir():
-        raise RunError(
-            f"{folder}: the trials are not here (no trials/ and run.json); `python -m mcstudy run STUDY.toml "
-            f"--out {shlex.quote(folder)}` trains them"
-        )
-    made = make_plan(manifest.study_of(record))
+    if record is None:
+        raise RunError(f"{folder}: the run has not ended (there is no run.json); {again} goes on with it")
+    made = manifest.plan_of(record, folder)
     rates = api.write_report(made, store, Path(folder), record, record["trials"])
     click.echo(_table(rates, list(made.keys)))
     click.echo(f"\nreport: {Path(folder) / 'report.md'}")
 
 
 @cli.command(name="list")
-@click.argument("kind", required=False, type=click.Choice(["activations", "inits", "optimizers", "losses", "tasks", "inputs"]))
+@click.argument(
+    "kind",
+    required=False,
+    metavar="[KIND]",
+    type=click.Choice(["activations", "inits", "optimizers", "losses", "tasks", "inputs"]),
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_parts(kind: str | None, as_json: bool) -> None:
-    """Show what a study can name."""
+    """Show what a study can name.
+
+    KIND is one of activations, inits, optimizers, losses, tasks, inputs; all of them by default.
+    """
     from mcstudy import listing
 
     kinds = listing.KINDS if kind is None else (kind,)
@@ -205,22 +233,23 @@ def _table(rates: pd.DataFrame, keys: list[str]) -> str:
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
     text = len(keys or ["cell"])
-    lines = [
-        "  ".join(value.ljust(width) if i < text else value.rjust(width) for i, (value, width) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
+    align = [str.ljust] * text + [str.rjust] * (len(columns) - text)
+    lines = ["  ".join(f(value, width) for f, value, width in zip(align, row, widths, strict=True)) for row in rows]
     if len(rates) > TABLE_ROWS:
         lines.append(f"... and {len(rates) - TABLE_ROWS} more cells in rates.csv")
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _plan_text(made: Plan, folder: Path) -> str:
+def _plan_text(made: Plan, store: FolderStore) -> str:
     from mcstudy.engine import cost
+    from mcstudy.store import Store
 
     study = made.study
-    stored = {cell.id for cell in made.cells if (folder / "trials" / f"cell={cell.id}").is_dir()}
+    # The names of the files tell it; to look into them takes a library that this command has no time for.
+    ranges = [Store.ranges(store, cell.id) for cell in made.cells]
+    stored = [sum(min(stop, study.trials) - start for start, stop in known if start < study.trials) for known in ranges]
     rows = [["cell", *made.keys, "steps", "batch", "parameters", "stored"]]
-    for cell in made.cells:
+    for cell, count in zip(made.cells, stored, strict=True):
         settings = cell.settings
         rows.append(
             [
@@ -229,12 +258,15 @@ def _plan_text(made: Plan, folder: Path) -> str:
                 str(settings["train"]["steps"]),
                 str(settings["task"]["batch"]),
                 str(cost.parameter_count(cell)),
-                "yes" if cell.id in stored else "",
+                f"{count:,}",
             ]
         )
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip() for row in rows]
     cells = len(made.cells)
     seconds = cost.study_seconds(made.cells, study.trials)
-    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials = {cells * study.trials:,} trainings"
+    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials"
+    head += f" = {cells * study.trials:,} trainings"
+    if sum(stored):
+        head += f", {sum(stored):,} of them stored in {store.path}"
     return "\n".join([head, cost.estimate_text(seconds), "", *lines])

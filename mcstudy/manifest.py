@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mcstudy.plan import ARITHMETIC, Plan
+from mcstudy.errors import RunError
+from mcstudy.plan import ARITHMETIC, Cell, Plan
 from mcstudy.spec import Study
 from mcstudy.store import Store
 
 PACKAGES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "scipy", "seaborn", "matplotlib", "pydantic")
+TRAINING = ("versions", "kernel_hash", "cpu", "threads", "started", "training_seconds", "trained")
+"""What tells how the stored trials were trained."""
 
 
 class Clock:
@@ -35,19 +38,15 @@ def write(
 ) -> dict[str, Any]:
     """Write the manifest of a run and return it.
 
-    A run that trained nothing and reports the same cells and trials keeps the record of the run that did.
+    A run that trained nothing keeps what is known of the training, and the whole record where it reports the same.
     """
-    cells = [{"id": cell.id, "labels": cell.labels, "settings": cell.settings} for cell in plan.cells]
-    before = store.read_manifest()
-    if trained == 0 and before is not None and before.get("trials") == trials and before.get("cells") == cells:
-        return before
     from mcstudy import jit
 
     manifest = {
         "study": plan.study.data,
-        "file": plan.study.file,
+        "file": None if plan.study.file is None else os.path.abspath(plan.study.file),
         "trials": trials,
-        "cells": cells,
+        "cells": [{"id": cell.id, "labels": cell.labels, "settings": cell.settings} for cell in plan.cells],
         "arithmetic": ARITHMETIC,
         "versions": versions(),
         "kernel_hash": jit.kernel_hash(),
@@ -59,17 +58,29 @@ def write(
         "trained": trained,
         "digest": {cell.id: store.digest(cell.id, trials) for cell in plan.cells},
     }
+    before = store.read_manifest() if trained == 0 else None
+    if before is not None:
+        manifest |= {key: before[key] for key in TRAINING if key in before}
+        if all(manifest[key] == before.get(key) for key in ("study", "trials", "cells", "digest")):
+            return before
     store.write_manifest(manifest)
     return manifest
 
 
-def study_of(manifest: Mapping[str, Any]) -> Study:
-    """The study that a manifest records.
+def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
+    """The plan that a manifest records, without the data of its tables: they were needed for training alone.
 
     Raises:
-        StudyError: it is no longer valid, or a file that it names is gone.
+        RunError: `folder`, where the manifest lies, holds another kind of file.
+        StudyError: the study is no longer valid.
     """
-    return Study.model_validate(manifest["study"], file=manifest.get("file"))
+    try:
+        study = Study.model_validate(manifest["study"], file=manifest["file"])
+        cells = [Cell(cell["id"], i, cell["labels"], cell["settings"]) for i, cell in enumerate(manifest["cells"])]
+        int(manifest["trials"])
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{os.path.join(folder, 'run.json')}: is not the record of a run ({error!r})") from error
+    return Plan(study, tuple(cells), tuple(study.levels), {})
 
 
 def versions() -> dict[str, str]:

@@ -6,28 +6,33 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from mcstudy.engine.run import Progress
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 LINE_SECONDS = 15.0
 
 
-class Shown:
-    """Shows rate and time left (see `mcstudy.engine.run.Progress`)."""
+class Shown(Progress):
+    """Shows rate and time left."""
 
     def __init__(self) -> None:
         self._bar: tqdm[Any] | None = None
-        self._total = self._done = 0
+        self._total = self._done = self._early = 0
         self._start = self._told = 0.0
 
     def start(self, rows: int, total: int) -> None:
         """`rows` of `total` trials are to be trained."""
+        if rows == 0:
+            self._tell(f"all {total:,} trials are stored; nothing to train")
+            return
         from mcstudy import jit
 
         if rows < total:
             self._tell(f"{total - rows:,} of {total:,} trials are stored; training the other {rows:,}")
-        if not jit.kernel_cache().is_dir():
-            self._tell("compiling the kernels: once per version, about 15 s")
+        if not any(jit.kernel_cache().rglob("*.nbc")):
+            self._tell("compiling the kernels: once per version and precision, about 15 s")
         self._total, self._done = rows, 0
         self._start = self._told = time.monotonic()
         if sys.stderr.isatty():
@@ -37,6 +42,8 @@ class Shown:
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""
+        if self._done == 0:  # what came before was compiling and the first unit, and says nothing about the rate
+            self._start, self._early = time.monotonic(), rows
         self._done += rows
         if self._bar is not None:
             self._bar.update(rows)
@@ -48,9 +55,9 @@ class Shown:
             self._bar.refresh()
         elif now - self._told >= LINE_SECONDS:
             self._told = now
-            rate = self._done / (now - self._start)
-            left = f", {_clock((self._total - self._done) / rate)} left" if rate else ""
-            self._tell(f"{100 * self._done / self._total:.0f} % of {self._total:,} trials, {rate:,.0f} trials/s{left}")
+            rate = (self._done - self._early) / max(now - self._start, 1e-3)
+            pace = f", {rate:,.0f} trials/s, {_clock((self._total - self._done) / rate)} left" if rate else ""
+            self._tell(f"{100 * self._done / self._total:.0f} % of {self._total:,} trials{pace}")
 
     def finish(self) -> None:
         """Training has ended."""

@@ -363,6 +363,27 @@ def test_outcomes(precision: str) -> None:
 
 
 @both
+def test_edges_of_outcomes(precision: str) -> None:
+    """A loss of exactly the criterion, 0; parameters that overflow where the loss does not; neither, before a step."""
+    edges = study(
+        precision,
+        {
+            "init": [part("constant", value=1.0), part("constant", value=3.0), part("constant", value=-2.0)],
+            "optimizer": [part("sgd", lr=float(np.finfo(precision).max)), part("sgd", lr=1e-30)],
+            "train.steps": [0, 2],
+        },
+        task={"name": "relu", "input": part("uniform", low=0.5, high=1.0), "batch": "all"},
+        network={"hidden": [], "bias": False, "activation": "relu", "output": "activation"},
+        converge={"loss": 0.0, "every": 1},
+    )
+    assert assert_agreement(edges, [0]) == [
+        *["converged"] * 4,
+        *["unfinished", "diverged", "unfinished", "stuck"],
+        *["dead"] * 4,
+    ]
+
+
+@both
 def test_schedules_of_checks(precision: str) -> None:
     vary = {"train.steps": [0, 1, 2, 7, 30, 50, 51], "converge.every": [1, 2, 4, 5, 30, 100], "task.batch": [2, 4]}
     task = {"name": "relu", "size": 8, "input": "normal"}

@@ -1,4 +1,8 @@
-"""Gathers the rows of finished work units and hands them to a store in few, large pieces."""
+"""Gathers the rows of finished work units and hands them to a store in few, large pieces.
+
+Histories are stored without gaps, and units may end in any order. So that a run that was stopped can be continued as if
+nothing had happened, the rows of a trial whose history is to be kept are stored after that history and not without it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ class Recorder:
         self._store = store
         self._progress = progress
         self._pending: dict[str, list[UnitResult]] = {}
-        self._histories: dict[str, tuple[Cell, dict[int, np.ndarray]]] = {}
+        self._histories: dict[str, _History] = {}
         self._rows = 0
         self._flushed = time.monotonic()
 
@@ -38,42 +42,66 @@ class Recorder:
             self._pending.setdefault(result.cell.id, []).append(result)
             self._rows += len(result.rows["trial"])
             if len(result.history):
-                blocks = self._histories.setdefault(result.cell.id, (result.cell, {}))[1]
-                blocks[result.first] = result.history
+                if result.cell.id not in self._histories:
+                    self._histories[result.cell.id] = _History(self._store, result.cell)
+                self._histories[result.cell.id].blocks[result.first] = result.history
             self._progress(len(result.rows["trial"]))
         if self._rows > FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
             self.flush()
 
-    def flush(self) -> None:
+    def flush(self, complete: bool = False) -> None:
         """Store everything that has not been stored.
+
+        Args:
+            complete: nothing more will come, and nothing is missing. Otherwise rows wait for earlier histories.
 
         Raises:
             RunError: the store refuses it. What it did not take is kept, for another try.
         """
-        for cell_id in list(self._pending):
-            parts = sorted(self._pending[cell_id], key=lambda result: result.first)
-            for run in _runs(parts):
+        for history in self._histories.values():
+            history.store()
+        self._rows = 0
+        for cell_id, results in list(self._pending.items()):
+            ready = [result for result in results if complete or not self._waits(result)]
+            for run in _runs(sorted(ready, key=lambda result: result.first)):
                 rows = {name: np.concatenate([part.rows[name] for part in run]) for name in run[0].rows}
                 self._store.write(cell_id, run[0].first, rows)
-            del self._pending[cell_id]
-        self._rows = 0
-        for cell, blocks in self._histories.values():
-            self._store_history(cell, blocks)
-        self._histories = {key: value for key, value in self._histories.items() if value[1]}
+            self._pending[cell_id] = [] if complete else [result for result in results if self._waits(result)]
         self._flushed = time.monotonic()
 
-    def _store_history(self, cell: Cell, blocks: dict[int, np.ndarray]) -> None:
-        stored = self._store.read_history(cell.id)
-        losses = [] if stored is None else [stored[1]]
-        length = 0 if stored is None else len(stored[1])
-        added = False
-        while length in blocks:
-            block = blocks.pop(length)
-            losses.append(block)
-            length += len(block)
-            added = True
+    def _waits(self, result: UnitResult) -> bool:
+        history = self._histories.get(result.cell.id)
+        return history is not None and history.lacks(result)
+
+
+class _History:
+    """The losses at the checks of a cell's first trials: what is stored, and `blocks` by their first trial."""
+
+    def __init__(self, store: Store, cell: Cell) -> None:
+        self._store, self._cell = store, cell
+        stored = store.read_history(cell.id)
+        self._length = 0 if stored is None else len(stored[1])
+        self.blocks: dict[int, np.ndarray] = {}
+
+    def lacks(self, result: UnitResult) -> bool:
+        """Whether the history of a result is not stored yet."""
+        return result.first + len(result.history) > max(self._length, result.first)
+
+    def store(self) -> None:
+        """Store the blocks that join on to what is stored."""
+        added = []
+        length = self._length
+        for first in sorted(self.blocks):
+            block = self.blocks[first]
+            if first <= length < first + len(block):
+                added.append(block[length - first :])
+                length = first + len(block)
         if added:
-            self._store.write_history(cell.id, check_steps(cell), np.concatenate(losses)[:HISTORY_TRIALS])
+            stored = self._store.read_history(self._cell.id)
+            losses = np.concatenate([*([] if stored is None else [stored[1]]), *added])
+            self._store.write_history(self._cell.id, check_steps(self._cell), losses[:HISTORY_TRIALS])
+            self._length = length
+        self.blocks = {first: block for first, block in self.blocks.items() if first + len(block) > self._length}
 
 
 def _runs(parts: list[UnitResult]) -> list[list[UnitResult]]:

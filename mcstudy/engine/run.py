@@ -16,7 +16,7 @@ class Progress:
     """What a run tells while it goes on; the methods do nothing here. All are called from the thread that runs it."""
 
     def start(self, rows: int, total: int) -> None:
-        """`rows` of `total` trials, over all cells, are to be trained."""
+        """`rows` of `total` trials, over all cells, are to be trained; with 0 of them nothing else is told."""
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""
@@ -78,16 +78,19 @@ def train(
     """
     progress = progress or Progress()
     missing = missing_trials(plan.cells, store, trials)
+    progress.start(missing.rows, trials * len(plan.cells))
     if missing.rows == 0:
         return 0
     recorder = Recorder(store, progress.advance)
-    progress.start(missing.rows, trials * len(plan.cells))
+    complete = False
     try:
-        work = units(plan.cells, plan.tables, lambda cell: missing.ranges[cell.id], unit_trials)
-        run_units(work, threads or available_threads(), recorder.receive, progress.idle)
+        threads = threads or available_threads()
+        work = units(plan.cells, plan.tables, lambda cell: missing.ranges[cell.id], threads, unit_trials)
+        run_units(work, threads, recorder.receive, progress.idle)
+        complete = True
     finally:
         try:
-            _uninterrupted(recorder.flush)
+            _uninterrupted(lambda: recorder.flush(complete))
         finally:
             progress.finish()
     return missing.rows

@@ -6,6 +6,7 @@ and the size of units are free.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import queue
@@ -26,6 +27,8 @@ HISTORY_TRIALS = 512
 """Trials, from the first, whose loss at every check is kept."""
 
 UNIT_SECONDS = 0.5
+UNITS_PER_THREAD = 16
+MOST_PACKS = 2048
 STOP_SECONDS = 0.7
 MOST_STATE_PACKS = 1 << 16
 
@@ -65,6 +68,7 @@ def units(
     cells: Sequence[Cell],
     tables: Mapping[str, Table],
     missing: Callable[[Cell], Sequence[tuple[int, int]]],
+    threads: int,
     size: int | None = None,
 ) -> Iterator[Unit]:
     """Work units for what is missing, the first trials of every group first.
@@ -73,9 +77,11 @@ def units(
         cells: the cells to train.
         tables: the data of table tasks, by digest.
         missing: ranges [first, last) of trials that a cell still needs.
-        size: trials of a unit; by default as many as take about half a second.
+        threads: how many will share the work.
+        size: trials of a unit; by default as many as take about half a second, fewer where that would leave threads
+            idle at the end.
     """
-    plans: list[tuple[Program, list[tuple[int, int]], int]] = []
+    plans: list[tuple[Program, tuple[tuple[int, int], ...]]] = []
     for group in groups(cells):
         by_range: dict[tuple[tuple[int, int], ...], list[Cell]] = {}
         for cell in group:
@@ -84,9 +90,14 @@ def units(
                 by_range.setdefault(ranges, []).append(cell)
         for ranges, members in by_range.items():
             for part in _parts(members):
-                program = build(part, tables)
-                plans.append((program, list(ranges), size or _unit_trials(program)))
-    rounds = [_cut(ranges, trials) for _, ranges, trials in plans]
+                plans.append((build(part, tables), ranges))
+    costs = [trial_nanoseconds(program.cells) * 1e-9 for program, _ in plans]
+    total = sum(cost * (last - first) for cost, (_, ranges) in zip(costs, plans, strict=True) for first, last in ranges)
+    seconds = min(UNIT_SECONDS, total / (threads * UNITS_PER_THREAD))
+    rounds = [
+        _cut(ranges, size or _unit_trials(program, cost, seconds))
+        for cost, (program, ranges) in zip(costs, plans, strict=True)
+    ]
     # Deal the units out so that all cells advance together; a stop half way then leaves a balanced study.
     totals = [len(cut) for cut in rounds]
     order = sorted(((i + 0.5) / totals[plan], plan, i) for plan in range(len(plans)) for i in range(totals[plan]))
@@ -100,7 +111,7 @@ def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     packs = 0
     for cell in cells:
         widths = [cell.settings["task"]["n_inputs"], *cell.settings["network"]["hidden"], 1]
-        need = 8 * sum((n + 1) * m for n, m in zip(widths, widths[1:], strict=False))
+        need = 8 * sum((n + 1) * m for n, m in itertools.pairwise(widths))
         if lot and packs + need > MOST_STATE_PACKS:
             yield lot
             lot, packs = [], 0
@@ -109,9 +120,9 @@ def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     yield lot
 
 
-def _unit_trials(program: Program) -> int:
-    trials = UNIT_SECONDS * 1e9 / max(1.0, trial_nanoseconds(program.cells))
-    return int(min(1 << 16, max(1, trials // program.lanes))) * program.lanes
+def _unit_trials(program: Program, cost: float, seconds: float) -> int:
+    """Whole packs that take about `seconds`, at `cost` seconds a trial."""
+    return int(min(MOST_PACKS, max(1.0, seconds / cost // program.lanes))) * program.lanes
 
 
 def _cut(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
@@ -221,23 +232,26 @@ def run_units(
     failure: BaseException | None = None
     deadline = math.inf
     tick = time.monotonic()
-    while alive and time.monotonic() < deadline:
-        try:
-            item = _next(results)
-            if item is None:
-                alive -= 1
-            elif isinstance(item, BaseException):
-                alive -= 1
-                raise item
-            elif item is not _NOTHING:
-                receive(item)
-            if time.monotonic() - tick > 0.1:
-                tick = time.monotonic()
-                idle()
-        except BaseException as error:
-            stop[0] = 1
-            failure = failure or error
-            deadline = min(deadline, time.monotonic() + STOP_SECONDS)
+    try:
+        while alive and time.monotonic() < deadline:
+            try:
+                item = _next(results)
+                if item is None:
+                    alive -= 1
+                elif isinstance(item, BaseException):
+                    alive -= 1
+                    raise item
+                elif item is not _NOTHING:
+                    receive(item)
+                if time.monotonic() - tick > 0.1:
+                    tick = time.monotonic()
+                    idle()
+            except BaseException as error:
+                stop[0] = 1
+                failure = failure or error
+                deadline = min(deadline, time.monotonic() + STOP_SECONDS)
+    finally:
+        stop[0] = 1  # a second Ctrl-C may have come between the lines above
     if failure is not None:
         raise failure
 

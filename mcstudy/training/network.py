@@ -14,12 +14,12 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
-from mcstudy.kernels.pack import fma, item, load, store
+from mcstudy.kernels.pack import filled, fma, item, load, store, where
 
 # A literal 1 would make a variant of `multiply_add` for this one caller.
 ONE = np.int64(1)
 RELU, LEAKY_RELU = list(ACTIVATIONS).index("relu"), list(ACTIVATIONS).index("leaky_relu")
-_relu, _leaky_relu = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
+_relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
 @jit.routine
@@ -154,10 +154,42 @@ def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any, so
 
 
 @jit.scalar
+def _relu(z: Any) -> Any:
+    return _relu_part(z, 0.0, 0.0)[0]
+
+
+@jit.scalar
+def _leaky(z: Any, bend: Any) -> Any:
+    return _leaky_part(z, bend, 0.0)[0]
+
+
+@jit.scalar
+def is_bent(layer: Any) -> Any:
+    """Whether the layer's units are ReLUs or leaky ReLUs; `layer.a` is their slope below zero then."""
+    return layer.activation == RELU or layer.activation == LEAKY_RELU
+
+
+@jit.scalar
+def times_slope(value: Any, f: Any, bend: Any) -> Any:
+    """`value` times f'(z) of a ReLU or leaky ReLU, from f(z): they have the same sign."""
+    return where(f > 0.0, value, value * bend)
+
+
+@jit.scalar
+def fill_slopes(memory: Any, layer: Any) -> None:
+    """Store the slopes that `forward_sample` left out."""
+    if is_bent(layer):
+        for j in range(layer.outputs):
+            f = load(memory, layer.after + j)
+            store(memory, layer.slope + j, times_slope(filled(f, 1.0), f, layer.a))
+
+
+@jit.scalar
 def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any) -> None:
     """`forward` for a single sample, without a call for the sums of every layer.
 
-    ReLUs cost less than the call and the trip through memory that other activations take, so they are done in place.
+    ReLUs, leaky or not, cost less than the call and the trip through memory that other activations take, so they are
+    done in place and store no slopes: these can be told from f(z), see `times_slope` and `fill_slopes`.
     """
     for i in range(first, last):
         layer = item(layers, i)
@@ -179,23 +211,17 @@ def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: A
                 s2 = fma(load(memory, k + 2 * inputs), x, s2)
                 s3 = fma(load(memory, k + 3 * inputs), x, s3)
                 q += row
-            h = after + j
-            if kind == RELU or kind == LEAKY_RELU:
-                if kind == RELU:
-                    (h0, s0), (h1, s1) = _relu(s0, bend, bend), _relu(s1, bend, bend)
-                    (h2, s2), (h3, s3) = _relu(s2, bend, bend), _relu(s3, bend, bend)
-                else:
-                    (h0, s0), (h1, s1) = _leaky_relu(s0, bend, bend), _leaky_relu(s1, bend, bend)
-                    (h2, s2), (h3, s3) = _leaky_relu(s2, bend, bend), _leaky_relu(s3, bend, bend)
-                store(memory, h, h0)
-                store(memory, h + 1, h1)
-                store(memory, h + 2, h2)
-                store(memory, h + 3, h3)
-            z = slope + j
-            store(memory, z, s0)
-            store(memory, z + 1, s1)
-            store(memory, z + 2, s2)
-            store(memory, z + 3, s3)
+            out = slope
+            if kind == RELU:
+                s0, s1, s2, s3 = _relu(s0), _relu(s1), _relu(s2), _relu(s3)
+                out = after
+            elif kind == LEAKY_RELU:
+                s0, s1, s2, s3 = _leaky(s0, bend), _leaky(s1, bend), _leaky(s2, bend), _leaky(s3, bend)
+                out = after
+            store(memory, out + j, s0)
+            store(memory, out + j + 1, s1)
+            store(memory, out + j + 2, s2)
+            store(memory, out + j + 3, s3)
             j, p, s = j + 4, p + 4 * inputs, s + 4 * step
         while j < outputs:
             s0 = load(memory, s)
@@ -203,13 +229,14 @@ def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: A
             for k in range(p, p + inputs):
                 s0 = fma(load(memory, k), load(memory, q), s0)
                 q += row
+            out = slope
             if kind == RELU:
-                h0, s0 = _relu(s0, bend, bend)
-                store(memory, after + j, h0)
+                s0 = _relu(s0)
+                out = after
             elif kind == LEAKY_RELU:
-                h0, s0 = _leaky_relu(s0, bend, bend)
-                store(memory, after + j, h0)
-            store(memory, slope + j, s0)
+                s0 = _leaky(s0, bend)
+                out = after
+            store(memory, out + j, s0)
             j, p, s = j + 1, p + inputs, s + step
         if kind != RELU and kind != LEAKY_RELU:
             activate(kind, (memory, bend, layer.b, slope, after, outputs))

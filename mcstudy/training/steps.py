@@ -8,16 +8,25 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
-from mcstudy.kernels.pack import filled, fma, item, load, store
+from mcstudy.catalog.losses import LOSSES
+from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.training.data import fetch
 from mcstudy.training.network import (
+    LEAKY_RELU,
     ONE,
+    RELU,
     add_gradients,
+    fill_slopes,
     forward,
     forward_sample,
+    is_bent,
     through_activation,
     through_weights,
+    times_slope,
 )
+
+MSE = list(LOSSES).index("mse")
+_mse_gradient = LOSSES["mse"].gradient
 
 
 @jit.scalar
@@ -102,11 +111,12 @@ def batch_step(
 
 
 @jit.scalar
-def _fused_layer(memory: Any, layer: Any, below: Any, slope: Any) -> None:
-    """Pass rate · dLoss/dz of one sample back through the weights, to `below`, and update them on the way."""
+def _fused_layer(memory: Any, layer: Any, lower: Any) -> None:
+    """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way."""
     inputs, outputs, source, delta = layer.inputs, layer.outputs, layer.source, layer.delta
+    below, slope, kind, bend = lower.delta, lower.slope, lower.activation, lower.a
     for k in range(0, inputs - 1, 2):
-        h0, h1 = -load(memory, source + k), -load(memory, source + k + 1)
+        h0, h1 = load(memory, source + k), load(memory, source + k + 1)
         s0, s1 = filled(memory, 0.0), filled(memory, 0.0)
         at = layer.weights + k
         for j in range(delta, delta + outputs):
@@ -116,11 +126,17 @@ def _fused_layer(memory: Any, layer: Any, below: Any, slope: Any) -> None:
             store(memory, at, fma(d, h0, w0))
             store(memory, at + 1, fma(d, h1, w1))
             at += inputs
-        store(memory, below + k, s0 * load(memory, slope + k))
-        store(memory, below + k + 1, s1 * load(memory, slope + k + 1))
+        if kind == RELU:
+            s0, s1 = where(h0 > 0.0, s0, 0.0), where(h1 > 0.0, s1, 0.0)
+        elif kind == LEAKY_RELU:
+            s0, s1 = times_slope(s0, h0, bend), times_slope(s1, h1, bend)
+        else:
+            s0, s1 = s0 * load(memory, slope + k), s1 * load(memory, slope + k + 1)
+        store(memory, below + k, s0)
+        store(memory, below + k + 1, s1)
     if inputs % 2 == 1:
         k = inputs - 1
-        h0 = -load(memory, source + k)
+        h0 = load(memory, source + k)
         s0 = filled(memory, 0.0)
         at = layer.weights + k
         for j in range(delta, delta + outputs):
@@ -128,14 +144,42 @@ def _fused_layer(memory: Any, layer: Any, below: Any, slope: Any) -> None:
             s0 = fma(w0, d, s0)
             store(memory, at, fma(d, h0, w0))
             at += inputs
-        store(memory, below + k, s0 * load(memory, slope + k))
+        if kind == RELU:
+            s0 = where(h0 > 0.0, s0, 0.0)
+        elif kind == LEAKY_RELU:
+            s0 = times_slope(s0, h0, bend)
+        else:
+            s0 = s0 * load(memory, slope + k)
+        store(memory, below + k, s0)
+
+
+@jit.scalar
+def _output_delta(memory: Any, head: Any, cell: Any, y: Any, row: Any, scale: Any) -> None:
+    """Put `scale` · dLoss/dz of one sample in the output layer's `delta`."""
+    if cell.loss == MSE:  # cheaper than the call that other losses take
+        after, slope, delta = head.after, head.slope, head.delta
+        bent, bend = is_bent(head), head.a
+        for o in range(head.outputs):
+            f = load(memory, after + o)
+            rise = _mse_gradient(f, load(memory, y + o * row), 0.0) * scale
+            if bent:
+                rise = times_slope(rise, f, bend)
+            else:
+                rise = rise * load(memory, slope + o)
+            store(memory, delta + o, rise)
+    else:
+        fill_slopes(memory, head)
+        loss_gradient(
+            cell.loss,
+            (memory, cell.loss_a, head.after, head.slope, y, row, head.delta, scale, head.outputs, 1),
+        )
 
 
 @jit.scalar
 def _fused_update(memory: Any, layer: Any, source: Any, row: Any) -> None:
     inputs, outputs, delta = layer.inputs, layer.outputs, layer.delta
     for k in range(0, inputs - 1, 2):
-        h0, h1 = -load(memory, source + k * row), -load(memory, source + (k + 1) * row)
+        h0, h1 = load(memory, source + k * row), load(memory, source + (k + 1) * row)
         at = layer.weights + k
         for j in range(delta, delta + outputs):
             d = load(memory, j)
@@ -143,7 +187,7 @@ def _fused_update(memory: Any, layer: Any, source: Any, row: Any) -> None:
             store(memory, at + 1, fma(d, h1, load(memory, at + 1)))
             at += inputs
     if inputs % 2 == 1:
-        h0 = -load(memory, source + (inputs - 1) * row)
+        h0 = load(memory, source + (inputs - 1) * row)
         at = layer.weights + inputs - 1
         for j in range(delta, delta + outputs):
             store(memory, at, fma(load(memory, j), h0, load(memory, at)))
@@ -156,7 +200,7 @@ def fused_steps(
 ) -> Any:
     """`count` steps of plain SGD on one sample each; returns how many were done, less only when asked to stop.
 
-    The errors carry the learning rate, so weights change as they are met. `samples` is that of `batch_step`, its last
+    The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`, its last
     entry the number of samples of a pass.
     """
     packed, inputs_at, targets_at, row, position, size = samples
@@ -174,10 +218,7 @@ def fused_steps(
             fetch(memory, x, table_inputs, row, position, 1, bottom.inputs)
             fetch(memory, y, table_targets, row, position, 1, outputs)
         forward_sample(memory, layers, first, last, x, columns)
-        loss_gradient(
-            cell.loss,
-            (memory, cell.loss_a, head.after, head.slope, y, columns, head.delta, rate / outputs, outputs, 1),
-        )
+        _output_delta(memory, head, cell, y, columns, -rate / outputs)
         for i in range(last - 1, first - 1, -1):
             layer = item(layers, i)
             if i == first:
@@ -185,17 +226,17 @@ def fused_steps(
             elif cell.after_update:
                 _fused_update(memory, layer, layer.source, 1)
                 through_weights(memory, layers, i, ONE)
+                fill_slopes(memory, item(layers, i - 1))
                 through_activation(memory, layers, i - 1, 1)
             else:
-                lower = item(layers, i - 1)
-                _fused_layer(memory, layer, lower.delta, lower.slope)
+                _fused_layer(memory, layer, item(layers, i - 1))
             biases, delta = layer.biases, layer.delta
             if biases >= 0:
                 if cell.bias_decay:
                     _decay_biases(memory, layer, rate)
                 else:
                     for j in range(layer.outputs):
-                        store(memory, biases + j, load(memory, biases + j) - load(memory, delta + j))
+                        store(memory, biases + j, load(memory, biases + j) + load(memory, delta + j))
         position += 1
         if position == size:
             position = 0
