@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from mcstudy.api import Results, Trace, replay, run
     from mcstudy.errors import RunError, StudyError
     from mcstudy.plan import Cell, Plan, make_plan
-    from mcstudy.spec import Study, load
+    from mcstudy.spec import Study
+    from mcstudy.spec.load import load
 
 __version__ = "0.1.0"
 

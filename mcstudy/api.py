@@ -131,9 +131,7 @@ def run(
     return results
 
 
-def write_report(
-    plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: int
-) -> pd.DataFrame:
+def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: int) -> pd.DataFrame:
     """Draw the report of the first `trials` stored trials of each cell; returns the rates."""
     from mcstudy import manifest, report
 

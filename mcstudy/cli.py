@@ -80,9 +80,7 @@ def _study_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default.")
 @click.option("--threads", type=_Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
-def run(
-    study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool
-) -> None:
+def run(study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool) -> None:
     """Train what is missing and write the report."""
     from mcstudy import api
 

@@ -36,18 +36,21 @@ def scalar(function: F) -> F:
     Numba copies its body into the caller before typing. A function compiled by itself would be optimised and turned
     into machine code once alone and once more in every function above it, so all but the largest are scalars.
     """
-    return numba.njit(error_model="numpy", inline="always", **_INTERNAL)(function)
+    compiled: F = numba.njit(error_model="numpy", inline="always", **_INTERNAL)(function)
+    return compiled
 
 
 def routine(function: F) -> F:
     """Compile a large function, called from several places, by itself."""
-    return numba.njit(error_model="numpy", **_INTERNAL)(function)
+    compiled: F = numba.njit(error_model="numpy", **_INTERNAL)(function)
+    return compiled
 
 
 def entry(function: F) -> F:
     """Compile a function that Python calls, and keep its machine code on disk."""
     with _cache_folder(kernel_cache()):
-        return numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+        compiled: F = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+    return compiled
 
 
 @cache

@@ -282,7 +282,8 @@ def _grid(cell: Cell, sums: Tally) -> NDArray[np.int64]:
     last, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
     checks = -(-last // every) + 1
     if checks <= CURVE_POINTS:
-        return np.minimum(np.arange(checks, dtype=np.int64) * every, last)
+        every_check: NDArray[np.int64] = np.minimum(np.arange(checks, dtype=np.int64) * every, last)
+        return every_check
     even = np.minimum(np.linspace(0, checks - 1, CURVE_POINTS // 2).round().astype(np.int64) * every, last)
     ends = np.cumsum(sums.counts)
     if len(ends) > CURVE_POINTS // 2:

@@ -107,13 +107,13 @@ def _target_loop(part: Any) -> Callable[..., Any]:
 
 
 activate = one_of([_activation_loop(part) for part in ACTIVATIONS.values()])
-"""(activation, (memory, a, b, sums, after, count)): f(z) of `count` packs z at `sums`, put at `after`, and f'(z) over z.
+"""(activation, (memory, a, b, sums, after, count)): f(z) of `count` packs z at `sums`, to `after`, and f'(z) over z.
 
 Both at once: the backward pass then only multiplies, whatever the activation.
 """
 
 add_loss = one_of([_value_loop(part) for part in LOSSES.values()])
-"""(loss, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses to the pack at `total`."""
+"""(loss, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses to `total`."""
 
 loss_gradient = one_of([_gradient_loop(part) for part in LOSSES.values()])
 """(loss, (memory, a, output, slope, target, target_row, delta, scale, outputs, samples)): `scale` times dLoss/dOutput

@@ -145,7 +145,7 @@ OPTIMIZERS: dict[str, Optimizer] = table(
     ),
     Optimizer(
         "adam",
-        "s ← β₁·s + (1 − β₁)·g;  t ← β₂·t + (1 − β₂)·g²;  p ← p − lr·ŝ / (√t̂ + eps), ŝ = s/(1 − β₁^n), t̂ = t/(1 − β₂^n)",
+        "s ← β₁·s + (1 − β₁)·g;  t ← β₂·t + (1 − β₂)·g²;  p ← p − lr·ŝ/(√t̂ + eps), ŝ = s/(1 − β₁ⁿ), t̂ = t/(1 − β₂ⁿ)",
         "PyTorch torch.optim.Adam (Kingma and Ba 2015)",
         {**_RATE, "betas": Parameter([0.9, 0.999], "numbers", ge=0, lt=1, length=(2, 2)), "eps": _EPS, **_DECAY},
         slots=2,

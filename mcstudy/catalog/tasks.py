@@ -1,7 +1,7 @@
 """Tasks: what a network should learn, and where the task is asked by default.
 
-`target(memory, at, step, out, a)` reads input k of one sample at `at` + k · `step` of a pack array and writes target k at
-`out` + k · `step`; `a` is the task's parameter (0 where it has none).
+`target(memory, at, step, out, a)` reads input k of one sample at `at` + k · `step` of a pack array and writes target k
+at `out` + k · `step`; `a` is the task's parameter (0 where it has none).
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def _training(cell: Cell) -> float:
     checks = steps // cell.settings["converge"]["every"] + 1
     forward = weights * MULTIPLY_ADD + units * UNIT / 2
     update = OVERHEAD + weights * PARAMETER / task["batch"]
-    return steps * (task["batch"] * sample + update) + checks * points * forward + (weights + units) * INITIAL
+    return float(steps * (task["batch"] * sample + update) + checks * points * forward + (weights + units) * INITIAL)
 
 
 def parameter_count(cell: Cell) -> int:
@@ -55,7 +55,9 @@ def estimate_text(core_seconds: float) -> str:
 
     threads = available_threads()
     seconds = core_seconds / threads
-    shown = f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
+    shown = f"{seconds:.0f} s"
+    if seconds >= 120:
+        shown = f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
     return (
         f"about {shown} on {threads} thread{'s' * (threads != 1)} if no trial ends early; "
         "a rough estimate for a CPU with AVX-512, others take 2 to 4 times as long"

@@ -288,7 +288,7 @@ def _repeats(cell: Cell, counts: bool) -> bool:
     task, steps, every = cell.settings["task"], cell.settings["train"]["steps"], cell.settings["converge"]["every"]
     if counts or task["samples"] == "fresh" or task["order"] == "shuffled" or steps == 0:
         return False
-    return every % -(-task["size"] // task["batch"]) == 0 and steps % every == 0
+    return bool(every % -(-task["size"] // task["batch"]) == 0 and steps % every == 0)
 
 
 def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memory: _Memory) -> None:

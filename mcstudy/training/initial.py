@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.kernels.quantile import normal_quantile
 from mcstudy.kernels.layout import CONSTANT, FLAT, GAUSSIAN
 from mcstudy.kernels.pack import fma, get, item, lane_count, put, rounded_to, store
+from mcstudy.kernels.quantile import normal_quantile
 from mcstudy.kernels.streams import WEIGHTS, open_unit, words
 
 _BELOW = 0.022750131948179207
@@ -40,7 +40,7 @@ def draw_parameters(
     for block in range(number // 2, (number + count + 1) // 2):
         w0, w1, w2, w3 = words(seed, WEIGHTS, trials, block)
         i = 2 * block - number
-        if 0 <= i:
+        if i >= 0:
             _draw(memory, at + i, open_unit(w0, w1), code, a, b)
         if i + 1 < count:
             _draw(memory, at + i + 1, open_unit(w2, w3), code, a, b)

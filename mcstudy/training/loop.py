@@ -18,10 +18,10 @@ from mcstudy.training.steps import batch_step, fused_steps
 
 @jit.scalar
 def _any_running(running: Any, row: Any) -> Any:
+    found = False
     for lane in range(running.shape[1]):
-        if running[row, lane] == RUNNING:
-            return True
-    return False
+        found |= running[row, lane] == RUNNING
+    return found
 
 
 @jit.scalar
@@ -97,8 +97,8 @@ def train(
     base_targets = group.base + group.size * group.inputs
     ring_targets = group.ring + group.size * group.inputs
     packed = group.source != TABLE or group.shuffled or group.spread
-    number = evaluation_points[0].shape[0] // group.inputs
-    evaluation = (own_set, group.base, base_targets, group.size if own_set else number, group.size if own_set else number)
+    number = group.size if own_set else evaluation_points[0].shape[0] // group.inputs
+    evaluation = (own_set, group.base, base_targets, number, number)
     if group.spread:
         spread(memory, group.ring, tables[0], group.size * group.inputs)
         spread(memory, ring_targets, tables[1], group.size * group.outputs)
@@ -121,7 +121,7 @@ def train(
             reached[c] = 0
             due[c] = 0
         active = count
-        step = np.int64(0)
+        step: Any = np.int64(0)
         while active > 0:
             until = longest
             if group.source == FRESH:

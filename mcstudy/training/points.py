@@ -9,9 +9,9 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.dispatch import fill_targets
-from mcstudy.kernels.quantile import normal_quantile
 from mcstudy.kernels.layout import NORMAL
 from mcstudy.kernels.pack import lane_count, lane_view, load, pack_array, put, store
+from mcstudy.kernels.quantile import normal_quantile
 from mcstudy.kernels.streams import SHARED
 from mcstudy.training.data import draw_samples
 

@@ -162,11 +162,7 @@ def _output_delta(memory: Any, head: Any, cell: Any, y: Any, row: Any, scale: An
         for o in range(head.outputs):
             f = load(memory, after + o)
             rise = _mse_gradient(f, load(memory, y + o * row), 0.0) * scale
-            if bent:
-                rise = times_slope(rise, f, bend)
-            else:
-                rise = rise * load(memory, slope + o)
-            store(memory, delta + o, rise)
+            store(memory, delta + o, times_slope(rise, f, bend) if bent else rise * load(memory, slope + o))
     else:
         fill_slopes(memory, head)
         loss_gradient(
@@ -200,8 +196,8 @@ def fused_steps(
 ) -> Any:
     """`count` steps of plain SGD on one sample each; returns how many were done, less only when asked to stop.
 
-    The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`, its last
-    entry the number of samples of a pass.
+    The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`,
+    its last entry the number of samples of a pass.
     """
     packed, inputs_at, targets_at, row, position, size = samples
     first, last = cell.first_layer, cell.first_layer + cell.layers

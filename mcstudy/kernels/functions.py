@@ -1,0 +1,192 @@
+"""Functions of packs that are one instruction or a few: multiply-add, selection, conversion, reduction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from mcstudy.kernels.types import as_pack, first_pack, splat, vector_type
+
+
+def _llvm_call(builder: Any, name: str, pack: Any, args: Any) -> Any:
+    vector = vector_type(pack)
+    bits = {types.float32: "f32", types.float64: "f64"}.get(pack.element) or f"i{pack.element.bitwidth}"
+    function_type = ir.FunctionType(vector, [vector] * len(args))
+    function = cgutils.get_or_insert_function(builder.module, function_type, f"llvm.{name}.v{pack.lanes}{bits}")
+    return builder.call(function, args)
+
+
+@intrinsic
+def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
+    """``a * b + c`` rounded once. Numbers are repeated over the lanes; at least one argument is a pack."""
+    pack = first_pack((a, b, c))
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        values = [as_pack(context, builder, v, t, pack) for v, t in zip(args, sig.args, strict=True)]
+        return _llvm_call(builder, "fma", pack, values)
+
+    return pack(a, b, c), codegen
+
+
+@intrinsic
+def pick(typingctx, pack, single, double):  # type: ignore[no-untyped-def]
+    """The number `single` beside a pack of 32-bit elements, `double` beside 64-bit ones: a repeated constant."""
+    chosen = 1 if pack.element.bitwidth == 32 else 2
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return as_pack(context, builder, args[chosen], sig.args[chosen], pack)
+
+    return pack(pack, single, double), codegen
+
+
+def polynomial(single: tuple[float, ...], double: tuple[float, ...]) -> Any:
+    """A compiled function of one pack: the polynomial with these coefficients, lowest power first, by Horner's rule.
+
+    Args:
+        single: coefficients for packs of float32.
+        double: coefficients for packs of float64.
+    """
+
+    @intrinsic
+    def evaluate(typingctx, x):  # type: ignore[no-untyped-def]
+        coefficients = single if x.element == types.float32 else double
+
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            constants = [ir.Constant(vector_type(x), [float(c)] * x.lanes) for c in coefficients]
+            value = constants[-1]
+            for constant in reversed(constants[:-1]):
+                value = _llvm_call(builder, "fma", x, [value, args[0], constant])
+            return value
+
+        return x(x), codegen
+
+    return evaluate
+
+
+@intrinsic
+def sqrt(typingctx, a):  # type: ignore[no-untyped-def]
+    """Correctly rounded square root; nan below zero."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _llvm_call(builder, "sqrt", a, args)
+
+    return a(a), codegen
+
+
+@intrinsic
+def absolute(typingctx, a):  # type: ignore[no-untyped-def]
+    """Magnitude, by clearing the sign bit."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _llvm_call(builder, "fabs", a, args)
+
+    return a(a), codegen
+
+
+@intrinsic
+def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
+    """The magnitude of the first with the sign bit of the second."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _llvm_call(builder, "copysign", sign, [as_pack(context, builder, args[0], magnitude, sign), args[1]])
+
+    return sign(magnitude, sign), codegen
+
+
+@intrinsic
+def where(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
+    """`a` in the lanes where `mask` is true, else `b`. One of the two may be a number."""
+    pack = first_pack((a, b))
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        yes = as_pack(context, builder, args[1], a, pack)
+        no = as_pack(context, builder, args[2], b, pack)
+        return builder.select(args[0], yes, no)
+
+    return pack(mask, a, b), codegen
+
+
+def _reduction(kind: str) -> Any:
+    @intrinsic
+    def reduce(typingctx, mask):  # type: ignore[no-untyped-def]
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            whole = builder.bitcast(args[0], ir.IntType(mask.lanes))
+            limit = ir.Constant(whole.type, 0 if kind == "any" else (1 << mask.lanes) - 1)
+            return builder.icmp_unsigned("!=" if kind == "any" else "==", whole, limit)
+
+        return types.boolean(mask), codegen
+
+    return reduce
+
+
+any_lane = _reduction("any")
+all_lanes = _reduction("all")
+
+
+def _conversion(target_of: Any, method_of: Any) -> Any:
+    @intrinsic
+    def convert(typingctx, a):  # type: ignore[no-untyped-def]
+        target = a.of(target_of(a))
+
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            method = method_of(a)
+            return getattr(builder, method)(args[0], vector_type(target)) if method else args[0]
+
+        return target(a), codegen
+
+    return convert
+
+
+_BITS = {types.float32: types.uint32, types.float64: types.uint64}
+_FLOAT = {32: types.float32, 64: types.float64}
+_SIGNED = {32: types.int32, 64: types.int64}
+
+as_bits = _conversion(lambda a: _BITS[a.element], lambda a: "bitcast")
+"""The bit pattern of floats as unsigned integers of the same size."""
+as_float = _conversion(lambda a: _FLOAT[a.element.bitwidth], lambda a: "bitcast")
+"""Floats from the bit patterns of integers of the same size."""
+to_float = _conversion(lambda a: _FLOAT[a.element.bitwidth], lambda a: "sitofp" if a.is_signed else "uitofp")
+"""Integers converted to floats of the same size, rounded to nearest even."""
+to_int = _conversion(lambda a: _SIGNED[_BITS[a.element].bitwidth], lambda a: "fptosi")
+"""Floats truncated towards zero to signed integers of the same size; undefined outside their range."""
+to_signed = _conversion(lambda a: _SIGNED[a.element.bitwidth], lambda a: None)
+"""The same bits read as signed integers."""
+to_unsigned = _conversion(lambda a: types.uint32 if a.element.bitwidth == 32 else types.uint64, lambda a: None)
+"""The same bits read as unsigned integers."""
+widen = _conversion(
+    lambda a: types.float64 if a.is_float else (types.int64 if a.is_signed else types.uint64),
+    lambda a: "fpext" if a.is_float else ("sext" if a.is_signed else "zext"),
+)
+"""32-bit elements as 64-bit ones, exactly."""
+narrow = _conversion(
+    lambda a: types.float32 if a.is_float else (types.int32 if a.is_signed else types.uint32),
+    lambda a: "fptrunc" if a.is_float else "trunc",
+)
+"""64-bit elements as 32-bit ones: floats rounded to nearest even, integers modulo 2**32."""
+
+
+@intrinsic
+def rotate_left(typingctx, a, count):  # type: ignore[no-untyped-def]
+    """Bits of unsigned integers rotated left by a number of places below their width."""
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return _llvm_call(builder, "fshl", a, [args[0], args[0], as_pack(context, builder, args[1], count, a)])
+
+    return a(a, count), codegen
+
+
+@intrinsic
+def multiply_high(typingctx, a, b):  # type: ignore[no-untyped-def]
+    """Upper 32 bits of the 64-bit products of 32-bit unsigned integers."""
+    wide = a.of(types.uint64)
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        right = as_pack(context, builder, args[1], b, a)
+        product = builder.mul(builder.zext(args[0], vector_type(wide)), builder.zext(right, vector_type(wide)))
+        shifted = builder.lshr(product, splat(builder, ir.Constant(ir.IntType(64), 32), a.lanes))
+        return builder.trunc(shifted, vector_type(a))
+
+    return a(a, b), codegen
