@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from mcstudy.engine.program import check_steps
-from mcstudy.engine.threads import HISTORY_TRIALS, UnitResult
+from mcstudy.engine.threads import UnitResult
 from mcstudy.plan import Cell
 from mcstudy.store import Store
 
@@ -99,7 +99,7 @@ class _History:
         if added:
             stored = self._store.read_history(self._cell.id)
             losses = np.concatenate([*([] if stored is None else [stored[1]]), *added])
-            self._store.write_history(self._cell.id, check_steps(self._cell), losses[:HISTORY_TRIALS])
+            self._store.write_history(self._cell.id, check_steps(self._cell), losses)
             self._length = length
         self.blocks = {first: block for first, block in self.blocks.items() if first + len(block) > self._length}
 

@@ -24,7 +24,8 @@ from mcstudy.engine.sharing import groups
 from mcstudy.plan import Cell, Table
 
 HISTORY_TRIALS = 512
-"""Trials, from the first, whose loss at every check is kept."""
+HISTORY_LOSSES = 1 << 20
+"""Trials, from the first, whose loss at every check is kept, and most losses of a cell; 8 trials are always kept."""
 
 UNIT_SECONDS = 0.5
 UNITS_PER_THREAD = 16
@@ -136,6 +137,11 @@ def _cut(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
     return pieces
 
 
+def kept_trials(checks: int) -> int:
+    """How many trials' losses at the checks are kept, for a cell of so many checks."""
+    return min(HISTORY_TRIALS, max(8, HISTORY_LOSSES // checks))
+
+
 def run_unit(
     unit: Unit, memory: tuple[np.ndarray, np.ndarray], stop: np.ndarray, traced: bool = False
 ) -> list[UnitResult]:
@@ -147,7 +153,8 @@ def run_unit(
 
     program = unit.program
     count, trials = len(program.cells), unit.last - unit.first
-    kept = trials if traced else max(0, min(HISTORY_TRIALS, unit.last) - unit.first)
+    limits = [unit.last if traced else kept_trials(checks) for checks in program.checks]
+    kept = max(0, min(max(limits), unit.last) - unit.first)
     outcome = np.zeros((count, trials), np.int8)
     steps = np.zeros((count, trials), np.int32)
     loss_first, loss_last = np.zeros((count, trials)), np.zeros((count, trials))
@@ -185,7 +192,7 @@ def run_unit(
                 cell,
                 unit.first,
                 rows,
-                history[c, :done, :checks].astype(program.dtype),
+                history[c, : min(done, max(0, limits[c] - unit.first)), :checks].astype(program.dtype),
                 trace[c, :done, :checks, :parameters].astype(program.dtype),
             )
         )
