@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -203,6 +204,7 @@ def _fail(message: str, status: int) -> NoReturn:
 
 
 def _interrupted() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     click.echo("\ninterrupted; what was trained is stored, and the same command goes on from there", err=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -212,19 +214,18 @@ def _interrupted() -> NoReturn:
 
 def _table(rates: pd.DataFrame, keys: list[str]) -> str:
     """The rates for a terminal."""
-    from mcstudy.statistics import percent_decimals
+    from mcstudy.report import words
 
     columns = [*(keys or ["cell"]), "converged", "95 % interval", "steps", "diverged", "dead", "stuck", "unfinished"]
     rows = [columns]
     for row in rates.head(TABLE_ROWS).to_dict("records"):
-        decimals = percent_decimals(row["rate"], row["rate_low"], row["rate_high"])
-        low, high = (f"{100 * row[end]:.{decimals}f}" for end in ("rate_low", "rate_high"))
+        known = row["rate"], row["rate_low"], row["rate_high"]
         steps = "" if row["steps_median"] != row["steps_median"] else f"{row['steps_median']:.0f}"
         rows.append(
             [
                 *(str(row[key]) for key in keys or ["cell"]),
-                f"{100 * row['rate']:.{decimals}f} %",
-                f"{low} to {high}",
+                f"{words.bare_percent(*known)} %",
+                words.interval(*known),
                 steps,
                 *(str(row[outcome]) for outcome in columns[-4:]),
             ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,9 +48,13 @@ def routine(function: F) -> F:
 
 
 def entry(function: F) -> F:
-    """Compile a function that Python calls, and keep its machine code on disk."""
-    with _cache_folder(kernel_cache()):
-        compiled: F = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+    """Compile a function that Python calls, and keep its machine code on disk where the cache folder can be written.
+
+    Otherwise there is no cache at all: numba would fall back to the folder of the source, where it goes stale.
+    """
+    folder = kernel_cache()
+    with _cache_folder(folder):
+        compiled: F = numba.njit(error_model="numpy", nogil=True, cache=_can_write(folder))(function)
     return compiled
 
 
@@ -74,6 +79,16 @@ def kernel_cache() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mcstudy"
     return base / "kernels" / kernel_hash()[:16]
+
+
+@cache
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mcstudy.plan import make_plan
 from mcstudy.statistics import wilson
 
 sys.path.insert(0, str(Path(__file__).parent))
-import naive
+import naive_draws
 
 LEVEL = 0.999
 """Of the intervals here; the seeds are fixed."""
@@ -66,7 +66,7 @@ def test_one_relu_learns_in_half_of_the_trials() -> None:
     results = mcstudy.run(study)
     assert_half_of_them_learn(results, LEVEL)
     [cell] = make_plan(study).cells
-    above = [naive.initial_parameters(cell.settings, trial)[0] > 0 for trial in range(5000)]
+    above = [naive_draws.initial_parameters(cell.settings, trial)[0] > 0 for trial in range(5000)]
     assert np.array_equal(results.trials.outcome[:5000] == "converged", above)
 
 

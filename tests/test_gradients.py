@@ -36,6 +36,7 @@ from mcstudy.plan import Cell, make_plan
 
 sys.path.insert(0, str(Path(__file__).parent))
 import naive
+import naive_draws
 
 RATE = 2.0**20
 STEP = 2.0**-12
@@ -98,7 +99,7 @@ def points(activation: str, depth: str) -> list[Point]:
     found = []
     for trial in range(TRIALS):
         trace = mcstudy.replay(gradients, cell.id, trial)
-        x, y = naive.sample_set(cell.settings, trial, None)
+        x, y = naive_draws.sample_set(cell.settings, trial, None)
         sums = naive.Network(cell.settings, trace.parameters[0].copy()).forward(x)[1]
         nearest = min(np.min(np.abs(z - KINKS.get(activation, np.inf))) for z in sums)
         gradient = (trace.parameters[0] - trace.parameters[1]) / RATE
@@ -147,7 +148,7 @@ def test_gradients_are_central_differences_of_the_reference(activation: str, dep
 
 def is_bias(cell: Cell) -> np.ndarray:
     """Which of the parameters are biases."""
-    return np.concatenate([np.arange(n * m + m) >= n * m for n, m in naive.layer_shapes(cell.settings)])
+    return np.concatenate([np.arange(n * m + m) >= n * m for n, m in naive_draws.layer_shapes(cell.settings)])
 
 
 def derivatives_of_own_loss(activation: str, depth: str, moved: str) -> list[tuple[Point, np.ndarray, float]]:

@@ -18,7 +18,7 @@ from mcstudy.kernels import streams
 from mcstudy.kernels.pack import lane_view, load, pack_array, store
 
 sys.path.insert(0, str(Path(__file__).parent))
-import naive
+import naive_draws as naive
 from packs import packed
 
 COUNT = 10**6

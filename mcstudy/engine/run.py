@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from mcstudy.engine.recorder import Recorder
@@ -89,32 +90,26 @@ def train(
         run_units(work, threads, recorder.receive, progress.idle)
         complete = True
     finally:
-        try:
-            _uninterrupted(lambda: recorder.flush(complete))
-        finally:
-            progress.finish()
+        with _uninterrupted():
+            try:
+                recorder.flush(complete)
+            finally:
+                progress.finish()
     return missing.rows
 
 
-def _uninterrupted(flush: Callable[[], None]) -> None:
-    """Finish storing although Ctrl-C comes again: signals reach the main thread alone."""
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            flush()
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work, name="mcstudy-flush")
-    thread.start()
-    interrupted: KeyboardInterrupt | None = None
-    while thread.is_alive():
-        try:
-            thread.join()
-        except KeyboardInterrupt as error:
-            interrupted = error
-    if failure:
-        raise failure[0]
-    if interrupted:
-        raise interrupted
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let Ctrl-C wait until the block has ended."""
+    came: list[int] = []
+    try:
+        before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    except ValueError:  # not in the main thread, which alone is interrupted
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+    if came:
+        signal.raise_signal(signal.SIGINT)
