@@ -106,14 +106,20 @@ def run(
 
     Raises:
         StudyError: the study cannot be run as it is.
-        RunError: `out` cannot be written to.
+        RunError: a cell does not fit into memory, or `out` cannot be written to.
+        ValueError: a number of threads or trials of a unit below 1.
         KeyboardInterrupt: Ctrl-C; what was finished is stored.
     """
+    for name, value in {"threads": threads, "unit_trials": unit_trials}.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name}={value}: it has to be at least 1")
     study = study.with_(trials=trials, seed=seed)
     plan = make_plan(study)
+    from mcstudy.engine.program import check_memory
     from mcstudy.engine.run import train
     from mcstudy.store import FolderStore, MemoryStore
 
+    check_memory(plan.cells)
     store: Store = MemoryStore() if out is None else FolderStore(out)
     store.open()
     if out is None:
@@ -148,7 +154,7 @@ def replay(study: Study, cell: str, trial: int) -> Trace:
 
     Raises:
         StudyError: the study has no such cell.
-        ValueError: a negative number.
+        ValueError: no trial has this number.
     """
     import numpy as np
 
@@ -157,8 +163,8 @@ def replay(study: Study, cell: str, trial: int) -> Trace:
     from mcstudy.errors import Fault
     from mcstudy.outcomes import OUTCOMES
 
-    if trial < 0:
-        raise ValueError(f"trial {trial}: trials are numbered from 0")
+    if not 0 <= trial < 2**63 - 1:
+        raise ValueError(f"trial {trial}: trials are numbered from 0 to 2**63 - 2")
     plan = make_plan(study)
     chosen = [known for known in plan.cells if known.id == cell]
     if not chosen:

@@ -184,7 +184,7 @@ def new(name: str) -> None:
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 2 bad input, 130 interrupted."""
     try:
-        cli.main(standalone_mode=False)
+        cli.main(standalone_mode=False, prog_name="mcstudy")
     except (StudyError, RunError) as error:
         _fail(str(error), BAD_INPUT)
     except click.ClickException as error:

@@ -11,9 +11,12 @@ from typing import Any
 
 import numpy as np
 from naive_draws import Array, Settings, batches, initial_parameters, layer_shapes, quantile_points, sample_set
-from scipy.special import expit
 
 # ---------------------------------------------------------------------------------------------- networks
+
+
+def sigmoid(z: Array) -> Array:
+    return np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # not 0 before e^z is
 
 
 def activation(part: Settings, z: Array) -> tuple[Array, Array]:
@@ -36,13 +39,12 @@ def activation(part: Settings, z: Array) -> tuple[Array, Array]:
         case "tanh":
             return np.tanh(z), 1 - np.tanh(z) ** 2
         case "sigmoid":
-            return expit(z), expit(z) * (1 - expit(z))
+            return sigmoid(z), sigmoid(z) * (1 - sigmoid(z))
         case "softplus":
             beta, straight = part["beta"], part["beta"] * z > part["threshold"]
-            bent = np.minimum(beta * z, part["threshold"])
             return (
-                np.where(straight, z, np.log1p(np.exp(bent)) / beta),
-                np.where(straight, z.dtype.type(1), expit(beta * z)),
+                np.where(straight, z, np.logaddexp(0, beta * z) / beta),
+                np.where(straight, z.dtype.type(1), sigmoid(beta * z)),
             )
     raise ValueError(part["name"])
 

@@ -124,14 +124,15 @@ def assert_agreement(
 
 
 @both
-def test_activations(precision: str) -> None:
-    for output in ("linear", "activation"):
-        assert_agreement(study(precision, {"activation": ACTIVATION_CASES}, network={"output": output}))
+@pytest.mark.parametrize("output", ["linear", "activation"])
+def test_activations(precision: str, output: str) -> None:
+    vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
+    assert_agreement(study(precision, vary, network={"output": output, "hidden": [5, 2]}))
 
 
 @both
 def test_output_activations(precision: str) -> None:
-    vary = {"network.output": ACTIVATION_CASES, "network.hidden": [[], [3]]}
+    vary = {"network.output": ACTIVATION_CASES, "network.hidden": [[], [3]], "task.batch": [1, 6]}
     assert_agreement(study(precision, vary, network={"activation": "sigmoid"}))
 
 
@@ -180,6 +181,10 @@ def test_departures_from_gradient_descent(precision: str) -> None:
         "network.hidden": [[], [3], [4, 4], [5, 2, 3]],
     }
     assert_agreement(study(precision, vary, task={"name": "addition", "samples": "trial"}), trials=(2,))
+    vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
+    departures = {"bias_update": "decay", "backward": "after_update"}
+    network = {"hidden": [5, 2], "init": part("glorot_uniform", bias="normal")}
+    assert_agreement(study(precision, vary, train=departures, network=network), trials=(2,))
 
 
 # ---------------------------------------------------------------------------------------------- data

@@ -314,6 +314,7 @@ def test_the_record_of_a_run(finished: Path) -> None:
     record = json.loads((folder / "run.json").read_text())
     assert record["study"]["study"] == {"name": "tiny", "seed": 11, "trials": 70}
     assert record["trained"] == 280 and record["trials"] == 70
+    assert Path(record["file"]).samefile(finished / "tiny.toml")
     assert record["versions"]["mcstudy"] == mcstudy.__version__
     assert record["command"] == "python -m mcstudy run tiny.toml"
     assert record["training_seconds"] > 0 and record["cpu"] and len(record["kernel_hash"]) == 64

@@ -225,7 +225,7 @@ def test_a_run_that_is_stopped_often_ends_as_an_undisturbed_one(threads: int) ->
                 history = often.read_history(cell.id)
                 done = sum(min(512, stop) - min(512, start) for start, stop in often.ranges(cell.id))
                 assert done <= (0 if history is None else len(history[1]))
-    assert stops > 3 and trained < 4500
+    assert stops > 1 and trained < 4500
     for cell in plan.cells:
         assert often.digest(cell.id, 1500) == whole.digest(cell.id, 1500)
         assert len(often.read(cell.id, 1500)) == 1500

@@ -25,7 +25,7 @@ from mcstudy.plan import Plan, make_plan
 from mcstudy.spec import Study
 from mcstudy.store import MemoryStore
 
-TRIALS = 200
+TRIALS = 70
 REQUIRED_VALUES = {"lr": 0.02, "value": 0.3, "low": -1.5, "high": 2.0, "points": [7, 3]}
 OTHER_VALUES = {"boolean": True, "number": 0.3}
 ROWS = "x,y,z\n" + "".join(f"{i / 7 - 1},{(i * i % 11) / 9},{i % 3}\n" for i in range(11))
@@ -35,7 +35,7 @@ BASE: dict[str, Any] = {
     "task": {"name": "sine", "batch": 6},
     "network": {"hidden": [3], "init": "normal", "activation": "tanh"},
     "train": {"steps": 30, "optimizer": {"name": "sgd", "lr": 0.02}},
-    "converge": {"loss": 0.01},
+    "converge": {"loss": 0.01, "every": 10},
 }
 
 
@@ -109,7 +109,10 @@ def studies(folder: Path) -> dict[str, Study]:
             vary={"task.input": ["normal", {"name": "uniform", "low": -2, "high": 3}]}, task={"name": "distance"}
         ),
         "table": changed(
-            task={"name": {"name": "table", "file": "rows.csv", "inputs": ["x", "z"], "targets": ["y", "x"]}, "batch": 3},
+            task={
+                "name": {"name": "table", "file": "rows.csv", "inputs": ["x", "z"], "targets": ["y", "x"]},
+                "batch": 3,
+            },
             vary={"task.order": ["sequential", "shuffled"], "network.hidden": [[], [4]]},
         ),
     }

@@ -38,12 +38,16 @@ def _value_loop(part: Any) -> Callable[..., Any]:
     def loop(
         memory: Any, a: Any, output: Any, target: Any, target_row: Any, total: Any, outputs: Any, samples: Any
     ) -> None:
-        value = load(memory, total)
+        value, lost = load(memory, total), load(memory, total + 1)
         for s in range(samples):
             for o in range(outputs):
                 y = load(memory, target + o * target_row + s)
-                value += function(load(memory, output + o * samples + s), y, a)
+                added = function(load(memory, output + o * samples + s), y, a) - lost
+                grown = value + added
+                lost = (grown - value) - added
+                value = grown
         store(memory, total, value)
+        store(memory, total + 1, lost)
 
     return loop
 
@@ -113,7 +117,10 @@ Both at once: the backward pass then only multiplies, whatever the activation.
 """
 
 add_loss = one_of([_value_loop(part) for part in LOSSES.values()])
-"""(loss, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses to `total`."""
+"""(loss, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses at `total`.
+
+By Kahan's summation, so that float32 holds for any number of points; the next pack is what rounding has lost so far.
+"""
 
 loss_gradient = one_of([_gradient_loop(part) for part in LOSSES.values()])
 """(loss, (memory, a, output, slope, target, target_row, delta, scale, outputs, samples)): `scale` times dLoss/dOutput

@@ -55,7 +55,7 @@ def estimate_text(core_seconds: float) -> str:
 
     threads = available_threads()
     seconds = core_seconds / threads
-    shown = f"{seconds:.0f} s"
+    shown = f"{seconds:.0f} s" if seconds >= 1 else "a second"
     if seconds >= 120:
         shown = f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
     return (

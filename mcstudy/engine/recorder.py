@@ -16,7 +16,9 @@ from mcstudy.engine.threads import UnitResult
 from mcstudy.plan import Cell
 from mcstudy.store import Store
 
-FLUSH_SECONDS = 10.0
+FLUSH_SECONDS, FLUSH_SHARE = 10.0, 0.02
+"""Time between two flushes: at least so many seconds, and so large a share of the run, lest a long one leaves
+thousands of files."""
 FLUSH_ROWS = 4_000_000
 
 
@@ -34,7 +36,7 @@ class Recorder:
         self._pending: dict[str, list[UnitResult]] = {}
         self._histories: dict[str, _History] = {}
         self._rows = 0
-        self._flushed = time.monotonic()
+        self._start = self._flushed = time.monotonic()
 
     def receive(self, results: list[UnitResult]) -> None:
         """Take a unit's rows; every now and then, store what has gathered."""
@@ -46,7 +48,8 @@ class Recorder:
                     self._histories[result.cell.id] = _History(self._store, result.cell)
                 self._histories[result.cell.id].blocks[result.first] = result.history
             self._progress(len(result.rows["trial"]))
-        if self._rows > FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
+        now = time.monotonic()
+        if self._rows > FLUSH_ROWS or now - self._flushed > max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._start)):
             self.flush()
 
     def flush(self, complete: bool = False) -> None:

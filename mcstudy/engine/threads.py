@@ -6,6 +6,7 @@ and the size of units are free.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
 import os
@@ -19,13 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcstudy.engine.cost import trial_nanoseconds
-from mcstudy.engine.program import Program, build
+from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
 from mcstudy.plan import Cell, Table
-
-HISTORY_TRIALS = 512
-HISTORY_LOSSES = 1 << 20
-"""Trials, from the first, whose loss at every check is kept, and most losses of a cell; 8 trials are always kept."""
 
 UNIT_SECONDS = 0.5
 UNITS_PER_THREAD = 16
@@ -95,15 +92,11 @@ def units(
     costs = [trial_nanoseconds(program.cells) * 1e-9 for program, _ in plans]
     total = sum(cost * (last - first) for cost, (_, ranges) in zip(costs, plans, strict=True) for first, last in ranges)
     seconds = min(UNIT_SECONDS, total / (threads * UNITS_PER_THREAD))
-    rounds = [
-        _cut(ranges, size or _unit_trials(program, cost, seconds))
-        for cost, (program, ranges) in zip(costs, plans, strict=True)
-    ]
+    sizes = [size or _unit_trials(program, cost, seconds) for cost, (program, _) in zip(costs, plans, strict=True)]
     # Deal the units out so that all cells advance together; a stop half way then leaves a balanced study.
-    totals = [len(cut) for cut in rounds]
-    order = sorted(((i + 0.5) / totals[plan], plan, i) for plan in range(len(plans)) for i in range(totals[plan]))
-    for _, plan, i in order:
-        yield Unit(plans[plan][0], *rounds[plan][i])
+    dealt = (_dealt(i, ranges, sizes[i]) for i, (_, ranges) in enumerate(plans))
+    for _, i, first, last in heapq.merge(*dealt):
+        yield Unit(plans[i][0], first, last)
 
 
 def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
@@ -126,20 +119,15 @@ def _unit_trials(program: Program, cost: float, seconds: float) -> int:
     return int(min(MOST_PACKS, max(1.0, seconds / cost // program.lanes))) * program.lanes
 
 
-def _cut(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    pieces = []
+def _dealt(plan: int, ranges: Sequence[tuple[int, int]], size: int) -> Iterator[tuple[float, int, int, int]]:
+    """Pieces of trial ranges, cut at multiples of `size`: how far along, `plan`, first trial, last."""
+    total = sum((last - 1) // size - first // size + 1 for first, last in ranges)
+    done = 0
     for first, last in ranges:
-        start = first
-        while start < last:
-            end = min(last, (start // size + 1) * size)
-            pieces.append((start, end))
-            start = end
-    return pieces
-
-
-def kept_trials(checks: int) -> int:
-    """How many trials' losses at the checks are kept, for a cell of so many checks."""
-    return min(HISTORY_TRIALS, max(8, HISTORY_LOSSES // checks))
+        while first < last:
+            end = min(last, (first // size + 1) * size)
+            yield (done + 0.5) / total, plan, first, end
+            first, done = end, done + 1
 
 
 def run_unit(
@@ -153,7 +141,7 @@ def run_unit(
 
     program = unit.program
     count, trials = len(program.cells), unit.last - unit.first
-    limits = [unit.last if traced else kept_trials(checks) for checks in program.checks]
+    limits = [unit.last if traced else kept_trials(cell) for cell in program.cells]
     kept = max(0, min(max(limits), unit.last) - unit.first)
     outcome = np.zeros((count, trials), np.int8)
     steps = np.zeros((count, trials), np.int32)

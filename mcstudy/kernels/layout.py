@@ -22,6 +22,7 @@ LAYER = np.dtype(
         ("after", np.int64),  # … of f(z)
         ("delta", np.int64),  # … of dLoss/dz
         ("activation", np.int64),  # position in the catalog
+        ("kind", np.int64),  # one of OTHER, RELU, LEAKY_RELU
         ("a", np.float64),  # the activation's parameters
         ("b", np.float64),
         ("weight_init", np.int64),  # position in the table of distributions, with its parameters
@@ -85,6 +86,10 @@ GROUP = np.dtype(
         ("pass_steps", np.int64),  # steps of a pass
     ]
 )
+
+OTHER, RELU, LEAKY_RELU = range(3)
+"""Activations that single samples pass in place, where f(z) has the sign of z and tells the slope: `relu`, and
+`leaky_relu` with a slope below zero that is not negative; and all others."""
 
 TABLE, FRESH, TRIAL = range(3)
 """Where samples come from: a table of scalars, shared by all trials; draws at each step; a set drawn per trial."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from numba.core import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic
 
 from mcstudy.kernels.types import Pack, Pointer, as_pack, pack_of, scalar_type, vector_type
 
@@ -164,27 +164,3 @@ def lane_count(typingctx, array):  # type: ignore[no-untyped-def]
         return context.get_constant(types.intp, pack.lanes)
 
     return types.intp(array), codegen
-
-
-def by_precision(single: Any, double: Any) -> Any:
-    """One function out of two: compiled code calls `single` or `double` by the precision of its first argument.
-
-    The first argument is a pack or a pack array. Only the chosen function is compiled.
-    """
-
-    def chosen(*args: Any) -> Any:
-        raise TypeError("only compiled code can call this function")
-
-    @overload(chosen, jit_options={"error_model": "numpy", "forceinline": True})
-    def choose(*args: Any) -> Any:
-        kind = args[0] if isinstance(args[0], Pack) else pack_of(args[0])
-        if kind is None:
-            return None
-        function = double if kind.element.bitwidth == 64 else single
-
-        def call(*args: Any) -> Any:
-            return function(*args)
-
-        return call
-
-    return chosen

@@ -36,7 +36,6 @@ from mcstudy.kernels.functions import (
     widen,
 )
 from mcstudy.kernels.memory import (
-    by_precision,
     filled,
     get,
     item,
@@ -57,7 +56,6 @@ __all__ = [
     "any_lane",
     "as_bits",
     "as_float",
-    "by_precision",
     "copysign",
     "filled",
     "fma",

@@ -18,7 +18,6 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.kernels.elementary import log, sincos_turns
 from mcstudy.kernels.pack import (
-    by_precision,
     filled,
     fma,
     load,
@@ -29,6 +28,7 @@ from mcstudy.kernels.pack import (
     to_signed,
     widen,
 )
+from mcstudy.kernels.switch import by_precision
 
 WEIGHTS, DATA, ORDER, DROPOUT, NOISE, SHARED = range(6)
 """Streams: initial weights; inputs of a trial; order of the samples; dropout masks; target noise; the data set
@@ -148,13 +148,13 @@ _fill_normal = by_precision(_fill_normals32, _fill_normals64)
 @jit.routine
 def fill_uniform(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
     """Put the uniforms numbered `first` ≤ i < `last` of a stream at `at` … of `memory`, in [0, 1)."""
-    _fill_uniform(memory, at, first, last, seed, stream, trials)
+    _fill_uniform((memory, at, first, last, seed, stream, trials))
 
 
 @jit.routine
 def fill_normal(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
     """Put the standard normals numbered `first` ≤ i < `last` of a stream at `at` … of `memory`."""
-    _fill_normal(memory, at, first, last, seed, stream, trials)
+    _fill_normal((memory, at, first, last, seed, stream, trials))
 
 
 @jit.scalar

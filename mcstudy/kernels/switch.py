@@ -1,4 +1,4 @@
-"""One compiled function out of a list, chosen at run time by its position."""
+"""One compiled function out of several, chosen at run time by its position or at compile time by precision."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+
+from mcstudy.kernels.types import pack_of
 
 
 def one_of(functions: Sequence[Callable[..., None]]) -> Any:
@@ -21,27 +23,16 @@ def one_of(functions: Sequence[Callable[..., None]]) -> Any:
     def switch(typingctx, position, arguments):  # type: ignore[no-untyped-def]
         if not isinstance(arguments, types.BaseTuple):
             return None
-        kinds = tuple(types.unliteral(kind) for kind in arguments)
-        targets = []
-        for function in functions:
-            callee = typingctx.resolve_value_type(function)
-            targets.append((callee, callee.get_call_type(typingctx, kinds, {})))
+        targets = [_resolved(typingctx, function, arguments) for function in functions]
 
         def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-            values = [
-                context.cast(builder, builder.extract_value(args[1], i), kind, plain)
-                for i, (kind, plain) in enumerate(zip(arguments, kinds, strict=True))
-            ]
             after = builder.append_basic_block("switch.after")
             jump = builder.switch(args[0], after)
-            for number, (callee, signature) in enumerate(targets):
+            for number, target in enumerate(targets):
                 block = builder.append_basic_block(f"switch.{number}")
                 jump.add_case(ir.Constant(args[0].type, number), block)
                 with builder.goto_block(block):
-                    call = context.get_function(callee, signature)
-                    call(builder, values)
-                    for library in getattr(call, "libs", ()):
-                        context.active_code_library.add_linking_library(library)
+                    _call(context, builder, target, arguments, args[1])
                     builder.branch(after)
             builder.position_at_end(after)
             return context.get_dummy_value()
@@ -49,3 +40,43 @@ def one_of(functions: Sequence[Callable[..., None]]) -> Any:
         return types.void(position, arguments), codegen
 
     return switch
+
+
+def by_precision(single: Callable[..., None], double: Callable[..., None]) -> Any:
+    """A compiled function ``(arguments)`` that calls one of two by the precision of its first argument.
+
+    The first argument is an array of packs, or a pointer to packs. Only the function that is called is compiled.
+    """
+
+    @intrinsic
+    def chosen(typingctx, arguments):  # type: ignore[no-untyped-def]
+        pack = pack_of(arguments[0]) if isinstance(arguments, types.BaseTuple) else None
+        if pack is None:
+            return None
+        target = _resolved(typingctx, double if pack.element.bitwidth == 64 else single, arguments)
+
+        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+            _call(context, builder, target, arguments, args[0])
+            return context.get_dummy_value()
+
+        return types.void(arguments), codegen
+
+    return chosen
+
+
+def _resolved(typingctx: Any, function: Any, arguments: Any) -> Any:
+    """A compiled function and its signature for a tuple of arguments."""
+    callee = typingctx.resolve_value_type(function)
+    return callee, callee.get_call_type(typingctx, tuple(types.unliteral(kind) for kind in arguments), {})
+
+
+def _call(context: Any, builder: Any, target: Any, arguments: Any, values: Any) -> None:
+    callee, signature = target
+    plain = [
+        context.cast(builder, builder.extract_value(values, i), kind, types.unliteral(kind))
+        for i, kind in enumerate(arguments)
+    ]
+    call = context.get_function(callee, signature)
+    call(builder, plain)
+    for library in getattr(call, "libs", ()):
+        context.active_code_library.add_linking_library(library)

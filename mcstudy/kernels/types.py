@@ -27,14 +27,17 @@ class Pack(types.Type):
 
     @property
     def is_float(self) -> bool:
+        """Whether the elements are floats."""
         return isinstance(self.element, types.Float)
 
     @property
     def is_signed(self) -> bool:
+        """Whether the elements are signed integers."""
         return isinstance(self.element, types.Integer) and self.element.signed
 
 
 def scalar_type(element: types.Type) -> ir.Type:
+    """The LLVM type of one element."""
     if element == types.float32:
         return ir.FloatType()
     if element == types.float64:
@@ -45,6 +48,7 @@ def scalar_type(element: types.Type) -> ir.Type:
 
 
 def vector_type(pack: Pack) -> ir.VectorType:
+    """The LLVM type of a pack."""
     return ir.VectorType(scalar_type(pack.element), pack.lanes)
 
 
@@ -103,6 +107,7 @@ def pack_of(array: types.Type) -> Pack | None:
 
 
 def splat(builder: Any, value: Any, lanes: int) -> Any:
+    """Lower a scalar to a vector of `lanes` times itself."""
     # An insertion and a shuffle by a zero mask, even for constants: LLVM folds them, and the text of a constant
     # vector (one word a lane) took most of the time of building the code.
     undefined = ir.Constant(ir.VectorType(value.type, lanes), ir.Undefined)
@@ -118,4 +123,5 @@ def as_pack(context: Any, builder: Any, value: Any, source: Any, pack: Any) -> A
 
 
 def first_pack(args: Any) -> Any:
+    """The first pack among the types of some arguments, or None."""
     return next((a for a in args if isinstance(a, Pack)), None)

@@ -39,6 +39,7 @@ def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out:
     head = item(layers, cell.first_layer + cell.layers - 1)
     number = points[4]
     store(memory, out, 0.0)
+    store(memory, out + 1, 0.0)
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)

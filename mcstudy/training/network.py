@@ -14,11 +14,11 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
+from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 
 # A literal 1 would make a variant of `multiply_add` for this one caller.
 ONE = np.int64(1)
-RELU, LEAKY_RELU = list(ACTIVATIONS).index("relu"), list(ACTIVATIONS).index("leaky_relu")
 _relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
@@ -164,21 +164,15 @@ def _leaky(z: Any, bend: Any) -> Any:
 
 
 @jit.scalar
-def is_bent(layer: Any) -> Any:
-    """Whether the layer's units are ReLUs or leaky ReLUs; `layer.a` is their slope below zero then."""
-    return layer.activation == RELU or layer.activation == LEAKY_RELU
-
-
-@jit.scalar
 def times_slope(value: Any, f: Any, bend: Any) -> Any:
-    """`value` times f'(z) of a ReLU or leaky ReLU, from f(z): they have the same sign."""
+    """`value` times f'(z) of a layer whose kind is not OTHER, from f(z) and the slope below zero."""
     return where(f > 0.0, value, value * bend)
 
 
 @jit.scalar
 def fill_slopes(memory: Any, layer: Any) -> None:
     """Store the slopes that `forward_sample` left out."""
-    if is_bent(layer):
+    if layer.kind != OTHER:
         for j in range(layer.outputs):
             f = load(memory, layer.after + j)
             store(memory, layer.slope + j, times_slope(filled(f, 1.0), f, layer.a))
@@ -195,7 +189,7 @@ def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: A
         layer = item(layers, i)
         inputs, outputs = layer.inputs, layer.outputs
         p, s, step = layer.weights, layer.start, layer.start_row
-        slope, after, kind, bend = layer.slope, layer.after, layer.activation, layer.a
+        slope, after, kind, bend = layer.slope, layer.after, layer.kind, layer.a
         source, row = layer.source, 1
         if i == first:
             source, row = inputs_at, inputs_row
@@ -238,5 +232,5 @@ def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: A
                 out = after
             store(memory, out + j, s0)
             j, p, s = j + 1, p + inputs, s + step
-        if kind != RELU and kind != LEAKY_RELU:
-            activate(kind, (memory, bend, layer.b, slope, after, outputs))
+        if kind == OTHER:
+            activate(layer.activation, (memory, bend, layer.b, slope, after, outputs))

@@ -16,6 +16,7 @@ from mcstudy.kernels.streams import SHARED
 from mcstudy.training.data import draw_samples
 
 EVALUATION_POINTS = 512
+DRAWN_AT_ONCE = 4096
 
 
 @jit.entry
@@ -31,11 +32,11 @@ def _targets(memory: Any, groups: Any, targets_at: Any, samples: Any) -> None:
 
 
 @jit.entry
-def _draw_set(memory: Any, integers: Any, groups: Any, targets_at: Any, samples: Any) -> None:
+def _draw_set(memory: Any, integers: Any, groups: Any, targets_at: Any, first: Any, samples: Any) -> None:
     for lane in range(lane_count(memory)):
         put(integers, 0, lane, 0)
         put(integers, 1, lane, 0)
-    draw_samples(memory, groups[0], 0, targets_at, 0, samples, SHARED, integers)
+    draw_samples(memory, groups[0], 0, targets_at, first, samples, SHARED, integers)
 
 
 def normal_quantiles(u: np.ndarray) -> np.ndarray:
@@ -88,13 +89,16 @@ def shared_set(group: np.ndarray, samples: int, dtype: Any) -> tuple[np.ndarray,
     """The data set of the seed that all trials share: inputs (inputs, samples) and targets (outputs, samples)."""
     inputs, outputs = int(group["inputs"][0]), int(group["outputs"][0])
     lanes = jit.pack_bytes() // np.dtype(dtype).itemsize
-    count = samples * inputs
+    piece = min(samples, DRAWN_AT_ONCE)
+    count = piece * inputs
     own = group.copy()
-    own["size"], own["staging"] = samples, count + samples * outputs
-    memory = pack_array(2 * count + samples * outputs, dtype, lanes)
-    _draw_set(memory, pack_array(2, np.uint32, lanes), own, count, samples)
-    values = lane_view(memory)[:, 0]
-    return (
-        values[:count].reshape(inputs, samples).copy(),
-        values[count : count + samples * outputs].reshape(outputs, samples).copy(),
-    )
+    own["size"], own["staging"] = piece, count + piece * outputs
+    memory = pack_array(2 * count + piece * outputs, dtype, lanes)
+    integers = pack_array(2, np.uint32, lanes)
+    values = lane_view(memory)[: count + piece * outputs, 0].reshape(inputs + outputs, piece)
+    drawn = np.empty((inputs + outputs, samples), dtype)
+    for first in range(0, samples, piece):
+        size = min(piece, samples - first)
+        _draw_set(memory, integers, own, count, first, size)
+        drawn[:, first : first + size] = values[:, :size]
+    return drawn[:inputs], drawn[inputs:]

@@ -9,17 +9,15 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.catalog.losses import LOSSES
+from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.training.data import fetch
 from mcstudy.training.network import (
-    LEAKY_RELU,
     ONE,
-    RELU,
     add_gradients,
     fill_slopes,
     forward,
     forward_sample,
-    is_bent,
     through_activation,
     through_weights,
     times_slope,
@@ -114,7 +112,7 @@ def batch_step(
 def _fused_layer(memory: Any, layer: Any, lower: Any) -> None:
     """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way."""
     inputs, outputs, source, delta = layer.inputs, layer.outputs, layer.source, layer.delta
-    below, slope, kind, bend = lower.delta, lower.slope, lower.activation, lower.a
+    below, slope, kind, bend = lower.delta, lower.slope, lower.kind, lower.a
     for k in range(0, inputs - 1, 2):
         h0, h1 = load(memory, source + k), load(memory, source + k + 1)
         s0, s1 = filled(memory, 0.0), filled(memory, 0.0)
@@ -158,7 +156,7 @@ def _output_delta(memory: Any, head: Any, cell: Any, y: Any, row: Any, scale: An
     """Put `scale` · dLoss/dz of one sample in the output layer's `delta`."""
     if cell.loss == MSE:  # cheaper than the call that other losses take
         after, slope, delta = head.after, head.slope, head.delta
-        bent, bend = is_bent(head), head.a
+        bent, bend = head.kind != OTHER, head.a
         for o in range(head.outputs):
             f = load(memory, after + o)
             rise = _mse_gradient(f, load(memory, y + o * row), 0.0) * scale

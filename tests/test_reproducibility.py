@@ -1,0 +1,293 @@
+"""A trial depends on its address alone: the seed, its cell and its number, and on nothing of how it is run."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import walk
+from commands import files, process
+
+import mcstudy
+import mcstudy.engine.run
+from mcstudy import jit
+from mcstudy.catalog.activations import ACTIVATIONS
+from mcstudy.engine.program import build
+from mcstudy.engine.threads import Unit, run_unit, units
+from mcstudy.outcomes import OUTCOMES
+from mcstudy.plan import Plan, make_plan
+from mcstudy.spec import Study
+from mcstudy.store import MemoryStore
+
+SMALL: dict[str, Any] = {
+    "study": {"name": "small", "seed": 41, "trials": 5000},
+    "task": {"name": "relu", "batch": 4},
+    "network": {"hidden": [2]},
+    "train": {"steps": 20},
+    "converge": {"loss": 0.02, "every": 5},
+    "vary": {
+        "activation": ["relu", "tanh"],
+        "init": ["normal", "he_normal"],
+        "optimizer": [{"name": "sgd", "lr": 0.1}, {"name": "adam", "lr": 0.05}],
+    },
+}
+
+
+def study(**sections: Any) -> Study:
+    """The small study with entries replaced, section by section."""
+    return Study.model_validate(
+        {name: SMALL.get(name, {}) | sections.get(name, {}) for name in SMALL.keys() | sections.keys()}
+    )
+
+
+def plan(**sections: Any) -> Plan:
+    return make_plan(study(**sections))
+
+
+@pytest.fixture(scope="module")
+def native(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The digests of all walks, made here."""
+    return dict(walk.all_digests(tmp_path_factory.mktemp("walk")))
+
+
+@pytest.fixture(scope="module")
+def usual() -> dict[str, str]:
+    """The digests of the small study."""
+    return walk.digests(plan(), 5000)
+
+
+# ------------------------------------------------------------------------------------------------------- how it is run
+
+
+@pytest.mark.parametrize("threads, unit", [(1, None), (3, None), (2, 64), (1, 4096), (2, 4096), (2, 100), (3, 1)])
+def test_threads_and_units_change_nothing(threads: int, unit: int | None, usual: dict[str, str]) -> None:
+    trials = 5000 if unit != 1 else 300
+    expected = usual if trials == 5000 else walk.digests(plan(), trials)
+    assert walk.digests(plan(), trials, threads, unit) == expected
+
+
+@pytest.mark.parametrize("threads, unit", [(1, 33), (3, 7)])
+def test_threads_and_units_change_nothing_anywhere(
+    threads: int, unit: int, native: dict[str, Any], tmp_path: Path
+) -> None:
+    assert walk.all_digests(tmp_path, threads=threads, unit_trials=unit) == native
+
+
+def test_the_walk_uses_every_part_and_meets_every_outcome(tmp_path: Path) -> None:
+    seen: set[str] = set()
+    met: set[str] = set()
+    for name, walked in walk.studies(tmp_path).items():
+        for cell in make_plan(walked).cells:
+            text = json.dumps(cell.settings)
+            seen |= {part for part in _names() if f'"name": "{part}"' in text}
+        if name.startswith(("optimizers", "extremes", "ways")):
+            met |= set(mcstudy.run(walked).trials["outcome"])
+    assert seen == _names()
+    assert met == set(OUTCOMES)
+
+
+def _names() -> set[str]:
+    from mcstudy import listing
+
+    return {part.name for catalog in listing.catalogs().values() for part in catalog.values()}
+
+
+def test_another_processor_changes_nothing(native: dict[str, Any], tmp_path: Path) -> None:
+    result = process(tmp_path, folder=tmp_path, start=(walk.__file__,), NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert result.status == 0, result.err
+    found = json.loads(result.out)
+    assert found["pack"] == 16
+    assert found["digests"] == native
+
+
+def test_narrower_packs_change_nothing(native: dict[str, Any], tmp_path: Path) -> None:
+    width = jit.pack_bytes() // 4
+    result = process(tmp_path, width, folder=tmp_path, start=(walk.__file__,))
+    assert result.status == 0, result.err
+    assert json.loads(result.out) == {"pack": width, "digests": native}
+
+
+def test_hash_seeds_and_locales_change_nothing(tmp_path: Path) -> None:
+    code = (
+        "import json, sys; sys.path.insert(0, sys.argv[1]); import test_reproducibility as t, walk; "
+        "print(json.dumps(walk.digests(t.plan(), 100)))"
+    )
+    here = os.path.dirname(__file__)
+    results = [
+        process(here, folder=tmp_path, start=("-c", code), PYTHONHASHSEED=seed, LC_ALL=locale)
+        for seed, locale in [("1", "C"), ("2", "de_DE.UTF-8")]
+    ]
+    assert results[0].status == 0, results[0].err
+    assert results[0].out == results[1].out
+    assert json.loads(results[0].out) == walk.digests(plan(), 100)
+
+
+def test_units_cover_what_is_missing_once_and_are_made_as_they_are_needed() -> None:
+    ranges = {cell.id: [(0, 10), (64, 65), (100, 1000 + 100 * cell.index)] for cell in plan().cells}
+    covered: dict[str, list[int]] = {cell: [] for cell in ranges}
+    for program, first, last in units(plan().cells, {}, lambda cell: ranges[cell.id], 2, 64):
+        assert first < last and first // 64 == (last - 1) // 64
+        for cell in program.cells:
+            covered[cell.id].extend(range(first, last))
+    assert covered == {cell: [i for a, b in ranges[cell] for i in range(a, b)] for cell in ranges}
+    endless = units(plan().cells, {}, lambda cell: [(0, 10**12)], 2)
+    assert next(endless).first == 0
+
+
+# ------------------------------------------------------------------------------------------------------ prefix-stable
+
+
+def test_the_first_trials_of_a_longer_run_are_those_of_a_shorter_one() -> None:
+    store = MemoryStore()
+    mcstudy.engine.run.train(plan(), store, 5000)
+    assert {cell.id: store.digest(cell.id, 1000) for cell in plan().cells} == walk.digests(plan(), 1000)
+
+
+def test_more_activations_leave_other_cells_untouched(tmp_path: Path) -> None:
+    first = mcstudy.run(study(), trials=300, out=tmp_path)
+    trials = files(tmp_path / "trials") | files(tmp_path / "histories")
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").rglob("*.parquet")}
+    more = study(vary={"activation": ["elu", "relu", "selu", "tanh"]})
+    second = mcstudy.run(more, trials=300, out=tmp_path)
+    assert (first.trained, second.trained) == (8 * 300, 8 * 300)
+    after = files(tmp_path / "trials") | files(tmp_path / "histories")
+    assert len(after) == 2 * len(trials)
+    assert {name: after[name] for name in trials} == trials
+    assert {path: path.stat().st_mtime_ns for path in times} == times
+    both = second.rates.set_index("cell").loc[first.rates["cell"]].reset_index()
+    assert both[first.rates.columns].equals(first.rates)
+
+
+def test_other_levels_and_another_order_change_no_row() -> None:
+    base = walk.digests(plan(), 200)
+    turned = plan(
+        vary={
+            "optimizer": [
+                {"name": "adam", "lr": 0.05, "eps": 1e-8},
+                {"name": "sgd", "lr": 0.1},
+                {"name": "sgd", "lr": 1},
+            ],
+            "network.bias": [False, True],
+            "init": ["he_normal", "zeros", "normal"],
+            "activation": ["tanh", {"name": "relu"}],
+        }
+    )
+    found = walk.digests(turned, 200)
+    assert len(found) == 36
+    assert {cell: found[cell] for cell in base} == base
+
+
+def test_a_cell_trains_alone_as_in_company() -> None:
+    keys = {
+        "train.precision": ["float32", "float64"],
+        "task.batch": [4, 7],
+        "task.input": ["normal", {"name": "uniform", "low": -1, "high": 2}],
+        "train.steps": [0, 20, 7],
+        "converge.every": [3, 20],
+    }
+    company = plan(vary=SMALL["vary"] | keys, converge={"loss": 0.05})
+    together = walk.digests(company, 70)
+    assert len(together) == 8 * 48
+    for cell in company.cells[::3]:
+        alone = Plan(company.study, (cell,), company.keys, {})
+        assert walk.digests(alone, 70) == {cell.id: together[cell.id]}
+
+
+def test_name_title_and_trials_are_not_part_of_a_cell_and_the_seed_is() -> None:
+    cells = [cell.id for cell in plan().cells]
+    assert [cell.id for cell in plan(study={"name": "x", "title": "y", "trials": 3}).cells] == cells
+    assert set(cells).isdisjoint(cell.id for cell in plan(study={"seed": 42}).cells)
+    digests = walk.digests(plan(study={"seed": 42}), 100)
+    assert set(digests.values()).isdisjoint(walk.digests(plan(), 100).values())
+
+
+# ---------------------------------------------------------------------------------------------- common random numbers
+
+
+def test_a_trial_starts_the_same_whatever_the_activation() -> None:
+    walked = study(vary={"activation": list(ACTIVATIONS), "init": ["normal"]})
+    cells = [cell.id for cell in make_plan(walked).cells]
+    for trial in (0, 63, 64, 1000):
+        starts = [mcstudy.replay(walked, cell, trial).parameters[0] for cell in cells]
+        assert np.ptp(starts, axis=0).max() == 0 and np.ptp(starts[0]) > 0
+
+
+def test_a_trial_starts_on_the_same_side_of_all_symmetric_distributions() -> None:
+    symmetric = ["normal", "uniform", "he_normal", "he_uniform", "glorot_normal", "glorot_uniform"]
+    levels = [*symmetric, {"name": "he_normal", "truncated": True}, {"name": "normal", "std": 0.01}]
+    walked = study(vary={"activation": ["relu"], "init": levels}, network={"hidden": [5, 4], "bias": False})
+    cells = make_plan(walked).cells
+    signs = set()
+    for trial in range(20):
+        starts = [np.sign(mcstudy.replay(walked, cell.id, trial).parameters[0]) for cell in cells]
+        assert np.ptp(starts, axis=0).max() == 0
+        signs.add(tuple(starts[0]))
+    assert len(signs) == 20
+
+
+def test_a_trial_has_the_same_data_whatever_the_network() -> None:
+    # with all parameters zero the output is zero, and the loss is the mean square of the trial's own targets
+    own = {"task": {"samples": "trial", "size": 9, "batch": 3}, "network": {"output": "linear"}}
+    shapes = {"network.hidden": [[], [3], [4, 2]], "activation": ["relu", "tanh"], "init": ["zeros"]}
+    walked = study(**own, vary=shapes)
+    first = mcstudy.run(walked, trials=100).trials.pivot(index="trial", columns="cell", values="loss_first")
+    assert first.shape == (100, 12) and first[first.columns[0]].nunique() == 100
+    assert np.ptp(first.to_numpy(), axis=1).max() == 0
+
+
+@pytest.mark.parametrize("samples", [{}, {"samples": "trial", "size": 9, "batch": 3}], ids=["fresh", "shuffled"])
+def test_a_trial_has_the_same_samples_in_the_same_order_whatever_the_network(samples: dict[str, Any]) -> None:
+    # with all weights zero and relu units, nothing but the output's bias learns, from the targets alone
+    shapes = {"network.hidden": [[3], [4, 2], [1]], "activation": ["relu"], "init": ["zeros"]}
+    walked = study(task=samples, vary=shapes, network={"output": "linear"}, converge={"loss": 0.0, "every": 1})
+    cells = make_plan(walked).cells
+    for trial in (0, 99):
+        for optimizer in range(2):
+            ends = [mcstudy.replay(walked, cell.id, trial).parameters[:, -1] for cell in cells[3 * optimizer :][:3]]
+            assert len(ends) == 3 and np.unique(ends[0]).size == len(ends[0]) == 21
+            assert np.ptp(ends, axis=0).max() == 0
+
+
+# ------------------------------------------------------------------------------------------------------------ replays
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_replay_is_the_trial(precision: str) -> None:
+    walked = study(train={"precision": precision})
+    rows = mcstudy.run(walked, trials=400).trials.set_index(["cell", "trial"])
+    for cell in make_plan(walked).cells:
+        for trial in (0, 1, 63, 64, 399):
+            row, trace = rows.loc[(cell.id, trial)], mcstudy.replay(walked, cell.id, trial)
+            assert trace.outcome == row["outcome"]
+            assert trace.loss.dtype == trace.parameters.dtype == np.dtype(precision)
+            assert (trace.loss[0], trace.loss[-1]) == (row["loss_first"], row["loss_last"])
+            assert trace.steps[-1] == row["steps"] and len(trace.steps) == len(trace.loss) == len(trace.parameters)
+
+
+@pytest.mark.parametrize("first", [2**32 - 2, 10**12 - 6, 2**31 - 3])
+def test_trials_of_large_numbers(first: int) -> None:
+    cell = plan().cells[0]
+    program = build([cell], {})
+    [result] = run_unit(Unit(program, first, first + 5), program.memory(), np.zeros(1, np.int64))
+    assert list(result.rows["trial"]) == list(range(first, first + 5))
+    assert len(set(result.rows["loss_first"])) == 5
+    for i in range(5):
+        trace = mcstudy.replay(study(), cell.id, first + i)
+        assert (trace.trial, trace.loss[0], trace.loss[-1]) == (
+            first + i,
+            result.rows["loss_first"][i],
+            result.rows["loss_last"][i],
+        )
+    low = mcstudy.replay(study(), cell.id, first % 2**32).loss[0]
+    assert first < 2**32 or low != result.rows["loss_first"][0]
+
+
+def test_replays_that_cannot_be() -> None:
+    with pytest.raises(mcstudy.StudyError, match='no cell has the id "c0"; the cells are c'):
+        mcstudy.replay(study(), "c0", 1)
+    with pytest.raises(ValueError, match="trials are numbered from 0"):
+        mcstudy.replay(study(), plan().cells[0].id, -1)
