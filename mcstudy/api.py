@@ -105,11 +105,13 @@ def run(
         command: how the run was started, for the record in ``run.json``.
 
     Raises:
-        StudyError: the study cannot be run as it is.
-        RunError: a cell does not fit into memory, or `out` cannot be written to.
+        StudyError: the study cannot be run as it is, a cell that does not fit into memory included.
+        RunError: `out` cannot be written to.
         ValueError: a number of threads or trials of a unit below 1.
         KeyboardInterrupt: Ctrl-C; what was finished is stored.
     """
+    if not isinstance(study, Study):
+        raise TypeError("run takes a Study: load a file with mcstudy.load, make one with mcstudy.Study.model_validate")
     for name, value in {"threads": threads, "unit_trials": unit_trials}.items():
         if value is not None and value < 1:
             raise ValueError(f"{name}={value}: it has to be at least 1")
@@ -119,7 +121,7 @@ def run(
     from mcstudy.engine.run import train
     from mcstudy.store import FolderStore, MemoryStore
 
-    check_memory(plan.cells)
+    check_memory(plan.cells, study.file)
     store: Store = MemoryStore() if out is None else FolderStore(out)
     store.open()
     if out is None:
@@ -144,13 +146,14 @@ def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] 
     return report.write(plan, store, folder, manifest.provenance(record), trials)
 
 
-def replay(study: Study, cell: str, trial: int) -> Trace:
+def replay(study: Study, cell: str, trial: int, seed: int | None = None) -> Trace:
     """Train one trial again, alone, and keep what happened at every check. The result is that of any run, bit for bit.
 
     Args:
         study: the study that names the cell.
         cell: the cell's id, as in the rates.
         trial: its number, from 0.
+        seed: instead of the study's, as `run` had it.
 
     Raises:
         StudyError: the study has no such cell.
@@ -165,7 +168,7 @@ def replay(study: Study, cell: str, trial: int) -> Trace:
 
     if not 0 <= trial < 2**63 - 1:
         raise ValueError(f"trial {trial}: trials are numbered from 0 to 2**63 - 2")
-    plan = make_plan(study)
+    plan = make_plan(study.with_(seed=seed))
     chosen = [known for known in plan.cells if known.id == cell]
     if not chosen:
         known = ", ".join(known.id for known in plan.cells[:8]) + (", ..." if len(plan.cells) > 8 else "")

@@ -110,12 +110,14 @@ def run(study: str, trials: int | None, seed: int | None, out: str | None, threa
 @click.option("--out", metavar="DIR", type=FILE, help="Run folder to look into; reports/NAME by default.")
 def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> None:
     """Show the cells, the trials and an estimate of the time; train nothing."""
+    from mcstudy.engine.program import check_memory
     from mcstudy.plan import make_plan
     from mcstudy.spec import load
     from mcstudy.store import FolderStore
 
     loaded = load(study).with_(trials=trials, seed=seed)
     made = make_plan(loaded)
+    check_memory(made.cells, loaded.file)
     click.echo(_plan_text(made, FolderStore(out if out is not None else os.path.join("reports", loaded.name))))
 
 
@@ -179,6 +181,19 @@ def new(name: str) -> None:
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
     click.echo(f"wrote {path}; try `python -m mcstudy run {path}`")
+
+
+def _not_yet(name: str, instead: str = "") -> None:
+    @cli.command(name=name, hidden=True, context_settings={"ignore_unknown_options": True})
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    def command(arguments: tuple[str, ...]) -> None:
+        """Not available in this version yet."""
+        raise RunError(f"`{name}` is not available in this version yet{instead}")
+
+
+_not_yet("replay", "; from Python, mcstudy.replay(study, cell, trial) trains one trial again")
+_not_yet("verify")
+_not_yet("check")
 
 
 def main() -> NoReturn:

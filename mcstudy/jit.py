@@ -124,5 +124,5 @@ def pack_bytes() -> int:
     if "avx512f" in features:
         return 256
     if "fma" in features or "neon" in features:
-        return 256
+        return 128
     return 16

@@ -40,7 +40,7 @@ steps = 1000                    # or epochs = ..., where the samples are not fre
 loss = 1e-4                     # a trial has converged once the evaluation loss is this small
 
 [vary]                          # every combination is a cell; the last key varies fastest
-activation = ["relu", {{ name = "leaky_relu", negative_slope = 0.01 }}, "elu"]
+activation = ["relu", {{ name = "leaky_relu", negative_slope = 0.01 }}]
 init       = ["normal", "he_normal"]
 optimizer  = [{{ name = "sgd", lr = 0.05 }}]    # a learning rate has no default
 # "network.hidden" = [[], [4], [4, 4]]          # any other key varies by its dotted name in quotes

@@ -14,7 +14,8 @@ from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.tasks import TASKS
-from mcstudy.kernels.pack import filled, load, store
+from mcstudy.kernels.elementary import INF
+from mcstudy.kernels.pack import absolute, filled, load, store, where
 from mcstudy.kernels.switch import one_of
 
 
@@ -45,6 +46,7 @@ def _value_loop(part: Any) -> Callable[..., Any]:
                 added = function(load(memory, output + o * samples + s), y, a) - lost
                 grown = value + added
                 lost = (grown - value) - added
+                lost = where(absolute(lost) < INF, lost, 0.0)  # once the sum overflows it stays infinite
                 value = grown
         store(memory, total, value)
         store(memory, total + 1, lost)

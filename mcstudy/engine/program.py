@@ -10,7 +10,7 @@ import numpy as np
 
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.rows import lay_out
-from mcstudy.errors import RunError
+from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.layout import CELL, LAYER
 from mcstudy.kernels.pack import pack_array
 from mcstudy.plan import Cell, Table
@@ -69,20 +69,25 @@ def check_steps(cell: Cell) -> np.ndarray:
     return np.append(inner, steps) if steps else np.zeros(1, np.int64)
 
 
-def check_memory(cells: Iterable[Cell]) -> None:
+def check_memory(cells: Iterable[Cell], file: str | None = None) -> None:
     """Make sure that every cell fits into memory, before anything is written or trained.
 
+    Args:
+        cells: the cells.
+        file: the study file, for the message.
+
     Raises:
-        RunError: a cell would need more than `MOST_BYTES` in each thread.
+        StudyError: a cell would need more than `MOST_BYTES` in each thread.
     """
     for cell in cells:
         need = lay_out([cell]).bytes + 8 * kept_trials(cell) * check_count(cell)
         if need > MOST_BYTES:
-            raise RunError(
-                f"cell {cell.id} ({cell.label}): would need {need / 2**30:,.1f} GiB of memory in every thread, "
-                f"and {MOST_BYTES / 2**30:.0f} GiB is the most; make task.size, task.batch or "
-                "network.hidden smaller, or converge.every larger"
+            message = (
+                f"{cell.label}: would need {need / 2**30:,.1f} GiB of memory in every thread, and "
+                f"{MOST_BYTES / 2**30:.0f} GiB is the most; make task.size, task.batch or network.hidden smaller, or "
+                "converge.every larger"
             )
+            raise StudyError([Fault("$", None, message)], file)
 
 
 def build(cells: Sequence[Cell], tables: Mapping[str, Table]) -> Program:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcstudy.engine.cost import trial_nanoseconds
-from mcstudy.engine.program import Program, build, kept_trials
+from mcstudy.engine.program import Program, build, check_count, kept_trials
 from mcstudy.engine.sharing import groups
 from mcstudy.plan import Cell, Table
 
@@ -81,12 +81,13 @@ def units(
     """
     plans: list[tuple[Program, tuple[tuple[int, int], ...]]] = []
     for group in groups(cells):
-        by_range: dict[tuple[tuple[int, int], ...], list[Cell]] = {}
+        # Cells of very different numbers of checks would keep histories as long as the longest.
+        alike: dict[tuple[tuple[tuple[int, int], ...], int], list[Cell]] = {}
         for cell in group:
             ranges = tuple(missing(cell))
             if ranges:
-                by_range.setdefault(ranges, []).append(cell)
-        for ranges, members in by_range.items():
+                alike.setdefault((ranges, check_count(cell)), []).append(cell)
+        for (ranges, _), members in alike.items():
             for part in _parts(members):
                 plans.append((build(part, tables), ranges))
     costs = [trial_nanoseconds(program.cells) * 1e-9 for program, _ in plans]
@@ -104,7 +105,8 @@ def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     lot: list[Cell] = []
     packs = 0
     for cell in cells:
-        widths = [cell.settings["task"]["n_inputs"], *cell.settings["network"]["hidden"], 1]
+        task = cell.settings["task"]
+        widths = [task["n_inputs"], *cell.settings["network"]["hidden"], task["n_outputs"]]
         need = 8 * sum((n + 1) * m for n, m in itertools.pairwise(widths))
         if lot and packs + need > MOST_STATE_PACKS:
             yield lot

@@ -109,23 +109,6 @@ def where(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
     return pack(mask, a, b), codegen
 
 
-def _reduction(kind: str) -> Any:
-    @intrinsic
-    def reduce(typingctx, mask):  # type: ignore[no-untyped-def]
-        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-            whole = builder.bitcast(args[0], ir.IntType(mask.lanes))
-            limit = ir.Constant(whole.type, 0 if kind == "any" else (1 << mask.lanes) - 1)
-            return builder.icmp_unsigned("!=" if kind == "any" else "==", whole, limit)
-
-        return types.boolean(mask), codegen
-
-    return reduce
-
-
-any_lane = _reduction("any")
-all_lanes = _reduction("all")
-
-
 def _conversion(target_of: Any, method_of: Any) -> Any:
     @intrinsic
     def convert(typingctx, a):  # type: ignore[no-untyped-def]
@@ -150,32 +133,13 @@ as_float = _conversion(lambda a: _FLOAT[a.element.bitwidth], lambda a: "bitcast"
 """Floats from the bit patterns of integers of the same size."""
 to_float = _conversion(lambda a: _FLOAT[a.element.bitwidth], lambda a: "sitofp" if a.is_signed else "uitofp")
 """Integers converted to floats of the same size, rounded to nearest even."""
-to_int = _conversion(lambda a: _SIGNED[_BITS[a.element].bitwidth], lambda a: "fptosi")
-"""Floats truncated towards zero to signed integers of the same size; undefined outside their range."""
 to_signed = _conversion(lambda a: _SIGNED[a.element.bitwidth], lambda a: None)
 """The same bits read as signed integers."""
-to_unsigned = _conversion(lambda a: types.uint32 if a.element.bitwidth == 32 else types.uint64, lambda a: None)
-"""The same bits read as unsigned integers."""
 widen = _conversion(
     lambda a: types.float64 if a.is_float else (types.int64 if a.is_signed else types.uint64),
     lambda a: "fpext" if a.is_float else ("sext" if a.is_signed else "zext"),
 )
 """32-bit elements as 64-bit ones, exactly."""
-narrow = _conversion(
-    lambda a: types.float32 if a.is_float else (types.int32 if a.is_signed else types.uint32),
-    lambda a: "fptrunc" if a.is_float else "trunc",
-)
-"""64-bit elements as 32-bit ones: floats rounded to nearest even, integers modulo 2**32."""
-
-
-@intrinsic
-def rotate_left(typingctx, a, count):  # type: ignore[no-untyped-def]
-    """Bits of unsigned integers rotated left by a number of places below their width."""
-
-    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return _llvm_call(builder, "fshl", a, [args[0], args[0], as_pack(context, builder, args[1], count, a)])
-
-    return a(a, count), codegen
 
 
 @intrinsic

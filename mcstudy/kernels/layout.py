@@ -89,7 +89,7 @@ GROUP = np.dtype(
 
 OTHER, RELU, LEAKY_RELU = range(3)
 """Activations that single samples pass in place, where f(z) has the sign of z and tells the slope: `relu`, and
-`leaky_relu` with a slope below zero that is not negative; and all others."""
+`leaky_relu` whose slope for z < 0 is not negative; and all others."""
 
 TABLE, FRESH, TRIAL = range(3)
 """Where samples come from: a table of scalars, shared by all trials; draws at each step; a set drawn per trial."""

@@ -2,7 +2,7 @@
 
 A `Pack(element, lanes)` is a Numba type lowered to the LLVM vector ``<lanes x element>``. Arithmetic, comparison
 and bit operators work lane by lane; a plain number beside a pack is converted to its element type and repeated.
-Comparisons give packs of booleans, to be used with `where`, ``&``, ``|``, ``~``, `any_lane` and `all_lanes`.
+Comparisons give packs of booleans, to be used with `where`, ``&``, ``|`` and ``~``.
 
 In memory, an array of packs is a NumPy array of one-field records (`pack_array`), so that its dtype carries the
 number of lanes into the compiled code and no kernel argument has to.
@@ -16,22 +16,16 @@ from __future__ import annotations
 from mcstudy.kernels import operators  # noqa: F401  packs get their operators
 from mcstudy.kernels.functions import (
     absolute,
-    all_lanes,
-    any_lane,
     as_bits,
     as_float,
     copysign,
     fma,
     multiply_high,
-    narrow,
     pick,
     polynomial,
-    rotate_left,
     sqrt,
     to_float,
-    to_int,
     to_signed,
-    to_unsigned,
     where,
     widen,
 )
@@ -52,8 +46,6 @@ __all__ = [
     "Pack",
     "Pointer",
     "absolute",
-    "all_lanes",
-    "any_lane",
     "as_bits",
     "as_float",
     "copysign",
@@ -65,20 +57,16 @@ __all__ = [
     "lane_view",
     "load",
     "multiply_high",
-    "narrow",
     "pack_array",
     "pick",
     "pointer",
     "polynomial",
     "put",
-    "rotate_left",
     "rounded_to",
     "sqrt",
     "store",
     "to_float",
-    "to_int",
     "to_signed",
-    "to_unsigned",
     "where",
     "widen",
 ]

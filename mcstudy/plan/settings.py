@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.errors import Fault, shown
 from mcstudy.plan.tables import Table, TableError, read_table
@@ -133,6 +135,7 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
         if table is None:
             return {}
         own, digest = len(table.inputs), table.digest
+        _fits(chosen, table, parameters)
         n_inputs, n_outputs = len(parameters["inputs"]), len(parameters["targets"])
         del parameters["file"]  # the contents decide, wherever they lie
         if samples != "shared":
@@ -177,6 +180,19 @@ def _table(chosen: Chosen, tables: Tables, parameters: Mapping[str, Any]) -> Tab
             path = f"{chosen.paths['task.name']}.{fault.parameter}"
             chosen.faults.append(Fault(path, fault.value, fault.message))
         return None
+
+
+def _fits(chosen: Chosen, table: Table, parameters: Mapping[str, Any]) -> None:
+    """Refuses numbers that the cell's precision cannot hold."""
+    precision = chosen.get("train.precision")
+    largest = float(np.finfo(precision).max)
+    for names, values in ((parameters["inputs"], table.inputs), (parameters["targets"], table.targets)):
+        rows, columns = np.nonzero(np.abs(values) > largest)
+        if len(rows):
+            value = values[rows[0], columns[0]]
+            where = f'column "{names[columns[0]]}", row {rows[0] + 1}'
+            message = f'{where}: {value} is too large for {precision}; scale the data or write precision = "float64"'
+            chosen.refuse("task.name", message, ".file")
 
 
 def _size(chosen: Chosen, samples: str, size: int | None) -> int | None:
