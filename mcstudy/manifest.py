@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -13,11 +14,15 @@ from typing import Any
 from mcstudy.errors import RunError
 from mcstudy.plan import ARITHMETIC, Cell, Plan
 from mcstudy.spec import Study
-from mcstudy.store import Store
+from mcstudy.store import DIGEST_LAYOUT, Store
 
 PACKAGES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "scipy", "seaborn", "matplotlib", "pydantic")
 TRAINING = ("versions", "kernel_hash", "cpu", "threads", "started", "training_seconds", "trained")
 """What tells how the stored trials were trained."""
+
+
+SHAPE = {"study": dict, "trials": int, "cells": list, "versions": dict, "digest": dict}
+"""What a manifest cannot do without."""
 
 
 class Clock:
@@ -38,11 +43,17 @@ def write(
 ) -> dict[str, Any]:
     """Write the manifest of a run and return it.
 
-    A run that trained nothing keeps what is known of the training, and the whole record where it reports the same.
+    A run that trained nothing keeps what is known of the training, and the whole record where it reports the same. A
+    record is replaced only if the rows that it vouches for are what they were; one that cannot be read vouches for
+    nothing.
+
+    Raises:
+        RunError: the rows of a cell are not those of the record that lies there, or are damaged.
     """
     from mcstudy import jit
 
-    manifest = {
+    digests = {cell.id: store.digest(cell.id, trials) for cell in plan.cells}
+    manifest: dict[str, Any] = {
         "study": plan.study.data,
         "file": None if plan.study.file is None else os.path.abspath(plan.study.file),
         "trials": trials,
@@ -56,15 +67,49 @@ def write(
         "started": clock.started,
         "training_seconds": round(clock.training_seconds, 3),
         "trained": trained,
-        "digest": {cell.id: store.digest(cell.id, trials) for cell in plan.cells},
+        "digest_layout": DIGEST_LAYOUT,
+        "digest": digests,
     }
-    before = store.read_manifest() if trained == 0 else None
+    before = _before(store)
     if before is not None:
-        manifest |= {key: before[key] for key in TRAINING if key in before}
-        if all(manifest[key] == before.get(key) for key in ("study", "trials", "cells", "digest")):
-            return before
+        _check_rows(plan, store, before, trials, digests)
+        if trained == 0:
+            manifest |= {key: before[key] for key in TRAINING if key in before}
+            if all(manifest[key] == before.get(key) for key in ("study", "trials", "cells", "digest_layout", "digest")):
+                return before
     store.write_manifest(manifest)
     return manifest
+
+
+def _before(store: Store) -> dict[str, Any] | None:
+    """The manifest that lies there, None where it is of no use."""
+    try:
+        found = store.read_manifest()
+    except RunError:
+        return None
+    return found if found is not None and _is_record(found) else None
+
+
+def _check_rows(plan: Plan, store: Store, before: Mapping[str, Any], trials: int, digests: Mapping[str, str]) -> None:
+    """Make sure that the rows are those of an earlier manifest; `digests` are those of the first `trials` trials."""
+    count = before["trials"]
+    for cell in plan.cells:
+        known = before["digest"].get(cell.id)
+        stored = store.ranges(cell.id)[0]
+        if not isinstance(known, str) or stored[0] > 0 or stored[1] < count:
+            continue
+        if known != (digests[cell.id] if count == trials else store.digest(cell.id, count)):
+            raise RunError(
+                f"{store.where(cell.id)}: the rows of cell {cell.id} ({cell.label}) are not those that run.json "
+                "vouches for (another digest); move this folder away and run again, which trains them again; or, if it "
+                "is the record that is wrong, move run.json away and run again"
+            )
+
+
+def _is_record(manifest: Mapping[str, Any]) -> bool:
+    """Whether a manifest has the shape of one."""
+    shapes = all(isinstance(manifest.get(name), kind) for name, kind in SHAPE.items())
+    return shapes and isinstance(manifest.get("file"), str | None) and manifest["trials"] > 0
 
 
 def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
@@ -75,11 +120,15 @@ def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
         StudyError: the study is no longer valid.
     """
     try:
+        if not _is_record(manifest):
+            raise TypeError
         study = Study.model_validate(manifest["study"], file=manifest["file"])
         cells = [Cell(cell["id"], i, cell["labels"], cell["settings"]) for i, cell in enumerate(manifest["cells"])]
-        int(manifest["trials"])
     except (KeyError, TypeError) as error:
-        raise RunError(f"{os.path.join(folder, 'run.json')}: is not the record of a run ({error!r})") from error
+        raise RunError(
+            f"{os.path.join(folder, 'run.json')}: is not the record of a run; "
+            f"`python -m mcstudy run STUDY.toml --out {shlex.quote(folder)}` writes it anew"
+        ) from error
     return Plan(study, tuple(cells), tuple(study.levels), {})
 
 

@@ -317,6 +317,8 @@ def test_the_record_of_a_run(finished: Path) -> None:
     assert Path(record["file"]).samefile(finished / "tiny.toml")
     assert record["versions"]["mcstudy"] == mcstudy.__version__
     assert record["command"] == "python -m mcstudy run tiny.toml"
+    for words in ("trial int64", f"uint8, its place in ({', '.join(OUTCOMES)})", "steps int32", "little-endian"):
+        assert words in record["digest_layout"]
     assert record["training_seconds"] > 0 and record["cpu"] and len(record["kernel_hash"]) == 64
     for cell in record["cells"]:
         trials = pd.read_parquet(folder / "trials" / f"cell={cell['id']}").sort_values("trial")
@@ -336,6 +338,108 @@ def test_a_second_run_trains_nothing_and_changes_nothing(ran: Path, command: Com
     assert "report: reports/tiny/report.md" in result.out
     assert files(ran) == before
     assert shards == {path: path.stat().st_mtime_ns for path in (ran / "reports/tiny/trials").rglob("*")}
+
+
+def shard(folder: Path) -> Path:
+    """A shard of the first cell."""
+    cell = mcstudy.make_plan(mcstudy.load(folder / "tiny.toml")).cells[0]
+    (found,) = (folder / "reports/tiny/trials" / f"cell={cell.id}").iterdir()
+    return found
+
+
+def test_a_bit_that_flips_is_found_and_healed(ran: Path, command: Command) -> None:
+    import pyarrow.parquet as pq
+
+    before = files(ran)
+    file = shard(ran)
+    group = pq.read_metadata(file).row_group(0)
+    column = group.column(group.num_columns - 1)
+    assert column.path_in_schema == "loss_last"
+    content = bytearray(file.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size - 9] ^= 4
+    file.write_bytes(content)
+    for arguments in (["run", "tiny.toml"], ["report", "reports/tiny"], ["run", "tiny.toml", "--trials", "80"]):
+        result = command(*arguments)
+        assert result.status == 2 and "Traceback" not in result.err
+        assert f"{file.relative_to(ran)}: is damaged" in result.err
+        assert "move the file away and run again" in result.err
+    assert files(ran)["reports/tiny/run.json"] == before["reports/tiny/run.json"]
+    shutil.rmtree(ran / "reports")
+    for name, whole in before.items():
+        (ran / name).parent.mkdir(parents=True, exist_ok=True)
+        (ran / name).write_bytes(whole)
+    shard(ran).unlink()
+    assert command("run", "tiny.toml").status == 0
+    after = files(ran)
+    records = [json.loads(found.pop("reports/tiny/run.json")) for found in (before, after)]
+    assert records[0]["digest"] == records[1]["digest"] and records[1]["trained"] == 70
+    for found in (before, after):
+        found.pop("reports/tiny/report.html")
+    assert after == before
+
+
+@pytest.mark.parametrize("trials", [70, 50, 90])
+def test_rows_that_were_altered_are_not_certified_again(trials: int, ran: Path, command: Command) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = shard(ran)
+    record = (ran / "reports/tiny/run.json").read_bytes()
+    table = pq.ParquetFile(file).read()
+    losses = table.column("loss_last").to_numpy().copy()
+    losses[60] += 1
+    pq.write_table(table.set_column(4, "loss_last", pa.array(losses)), file)  # whole, with other numbers
+    result = command("run", "tiny.toml", "--trials", trials)
+    assert result.status == 2 and "Traceback" not in result.err
+    folder = file.parent
+    assert f"{folder.relative_to(ran)}: the rows of cell {folder.name[5:]} (" in result.err
+    assert "move this folder away and run again" in result.err
+    assert (ran / "reports/tiny/run.json").read_bytes() == record
+    shutil.rmtree(folder)
+    assert command("run", "tiny.toml", "--trials", trials).status == 0
+    assert command("run", "tiny.toml").status == 0
+    digest = json.loads((ran / "reports/tiny/run.json").read_bytes())["digest"]
+    assert digest == json.loads(record)["digest"]
+
+
+def test_histories_that_were_lost_come_back(ran: Path, command: Command) -> None:
+    before = files(ran)
+    shutil.rmtree(ran / "reports/tiny/histories")
+    result = command("run", "tiny.toml")
+    assert result.status == 0 and "nothing to train" not in result.err
+    after = files(ran)
+    assert after.keys() == before.keys()
+    for name in ("reports/tiny/run.json", "reports/tiny/report.html"):
+        before.pop(name), after.pop(name)
+    assert after == before
+    history = next((ran / "reports/tiny/histories").iterdir())
+    whole = history.read_bytes()
+    history.write_bytes(whole[:-9])
+    refused(command("run", "tiny.toml"), f"{history.relative_to(ran)}: is damaged", "move the file away and run again")
+    history.unlink()
+    assert command("run", "tiny.toml").status == 0
+    assert history.read_bytes() == whole
+
+
+UNUSABLE = ["", "[1]", "{", "{}", "[" * 99999, '{"study": 3}', "null", '"x"', "\x00"]
+CHANGED = {"study": [1], "trials": "many", "cells": "c", "versions": [2], "digest": None, "file": 5}
+
+
+@pytest.mark.parametrize("content", [*UNUSABLE, *CHANGED], ids=lambda text: text[:9])
+def test_a_record_that_is_of_no_use_is_written_anew(content: str, ran: Path, command: Command) -> None:
+    before = files(ran)
+    path = ran / "reports/tiny/run.json"
+    record = json.loads(path.read_bytes())
+    path.write_text(json.dumps(record | {content: CHANGED[content]}) if content in CHANGED else content)
+    again = "`python -m mcstudy run STUDY.toml --out reports/tiny` writes it anew"
+    refused(command("report", "reports/tiny"), "reports/tiny/run.json: ", again)
+    result = command("run", "tiny.toml")
+    assert result.status == 0 and "nothing to train" in result.err
+    after = files(ran)
+    assert json.loads(after["reports/tiny/run.json"])["digest"] == record["digest"]
+    drawn = [name for name in before if not name.endswith(("run.json", "report.html"))]
+    assert {name: after[name] for name in drawn} == {name: before[name] for name in drawn}
+    assert command("report", "reports/tiny").status == 0
 
 
 def test_report_draws_the_same_bytes_again(

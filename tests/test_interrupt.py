@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pty
 import re
@@ -21,9 +22,9 @@ from commands import files, process, started
 
 import mcstudy
 from mcstudy.engine.recorder import Recorder
-from mcstudy.engine.run import Progress, train
+from mcstudy.engine.run import Progress, missing_trials, train
 from mcstudy.engine.threads import UnitResult
-from mcstudy.store import MemoryStore
+from mcstudy.store import FolderStore, MemoryStore
 
 LONG = """\
 [study]
@@ -258,11 +259,71 @@ def test_rows_wait_for_earlier_histories() -> None:
     _, losses = store.read_history(cell.id) or pytest.fail()
     np.testing.assert_array_equal(losses[:, 0], np.arange(512))
 
-    without = MemoryStore()  # rows that an older run left without their history
-    without.write(cell.id, 0, unit(0, 100)[0].rows)
-    recorder = Recorder(without, lambda rows: None)
-    recorder.receive(unit(100, 200))
+
+def test_ctrl_c_between_a_units_rows_and_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    [cell] = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT | {"vary": {"activation": ["relu"]}})).cells
+    number = np.arange(10)
+    found = {"trial": number, "outcome": np.zeros(10, np.uint8), "steps": number}
+    found |= {name: number.astype(np.float32) for name in ("loss_first", "loss_last")}
+    unit = UnitResult(cell, 0, found, np.zeros((10, 31), np.float32), np.zeros((0, 0, 0)))
+
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    store = MemoryStore()
+    recorder = Recorder(store, lambda rows: None)
+    with monkeypatch.context() as patch:
+        patch.setattr("mcstudy.engine.recorder._History", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            recorder.receive([unit])
     recorder.flush()
-    assert without.ranges(cell.id) == [(0, 100)]
-    recorder.flush(complete=True)
-    assert without.ranges(cell.id) == [(0, 200)]
+    assert store.ranges(cell.id) == [] and store.read_history(cell.id) is None
+    recorder.receive([unit])
+    recorder.flush()
+    assert store.ranges(cell.id) == [(0, 10)] and len((store.read_history(cell.id) or pytest.fail())[1]) == 10
+
+
+@pytest.mark.parametrize("kept, trained", [(0, 512), (100, 412), (511, 1)])
+def test_lost_histories_are_made_again(kept: int, trained: int, tmp_path: Path) -> None:
+    plan = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT))
+    store = FolderStore(tmp_path)
+    store.open()
+    train(plan, store, 1500)
+    whole = files(tmp_path)
+    first, *others = plan.cells
+    path = tmp_path / "histories" / f"cell={first.id}.parquet"
+    steps, losses = store.read_history(first.id) or pytest.fail()
+    path.unlink()
+    if kept:
+        store.write_history(first.id, steps, losses[:kept])
+    assert missing_trials(plan.cells, store, 1500).ranges == {first.id: [(kept, 512)]} | {c.id: [] for c in others}
+    assert missing_trials(plan.cells, store, 200).rows == max(0, 200 - kept)
+    assert train(plan, store, 1500, 2, unit_trials=50) == trained
+    assert files(tmp_path) == whole
+
+
+def test_a_lost_history_and_lost_rows(tmp_path: Path) -> None:
+    plan = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT))
+    whole, store = MemoryStore(), MemoryStore()
+    train(plan, whole, 1500)
+    for cell in plan.cells:  # rows without histories, and gaps on both sides of the last history to be kept
+        frame = whole.read(cell.id, 1500)
+        codes = frame.assign(outcome=frame["outcome"].cat.codes)
+        for start, stop in [(30, 80), (500, 600), (700, 1100)]:
+            store.write(cell.id, start, {name: codes[name].to_numpy()[start:stop] for name in codes})
+    expected = [(0, 512), (600, 700), (1100, 1500)]
+    assert missing_trials(plan.cells, store, 1500).ranges == {cell.id: expected for cell in plan.cells}
+    stops = 0
+    while True:
+        try:
+            train(plan, store, 1500, 2, Stopping(4 + 3 * stops), unit_trials=50)
+            break
+        except KeyboardInterrupt:
+            stops += 1
+    assert stops > 1 and missing_trials(plan.cells, store, 1500).rows == 0
+    for cell in plan.cells:
+        shards = sorted(shard[:2] for shard in store._shards(cell.id))
+        assert all(one[1] <= other[0] for one, other in itertools.pairwise(shards))
+        assert store.digest(cell.id, 1500) == whole.digest(cell.id, 1500)
+        for one, other in zip(store.read_history(cell.id), whole.read_history(cell.id), strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -21,11 +21,12 @@ from matplotlib.text import Text
 
 from mcstudy import figures, report, statistics
 from mcstudy.errors import RunError
-from mcstudy.figures import style
+from mcstudy.figures import layout, lines, style
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.plan import Plan
+from mcstudy.plan import Plan, make_plan
 from mcstudy.report import render, words
 from mcstudy.report.document import Bullets, Code, Document, Heading, Listing, Paragraph, Picture, Strong, Table
+from mcstudy.spec import Study
 from mcstudy.store import MemoryStore, Store
 
 LONG = [{"name": "uniform", "low": -0.123456789012345, "high": 0.1 * i} for i in range(1, 4)]
@@ -89,7 +90,7 @@ def test_texts_of_figures_neither_overlap_nor_leave_the_page(
     plan, made = design
     drawing = figures.FIGURES[name]
     with style.theme():
-        for page in drawing.pages(made[drawing.frame], plan.keys):
+        for page, _ in drawing.pages(made[drawing.frame], plan.keys):
             page.draw_without_rendering()
             width, height = page.get_size_inches()
             assert 7 <= width <= 10 and height <= 14
@@ -107,11 +108,12 @@ def test_every_cell_is_drawn() -> None:
     plan = synthetic.plan(DESIGNS["three keys"])
     made = frames(plan, synthetic.filled(plan))
     with style.theme():
-        (page,) = figures.FIGURES["rates"].pages(made["rates"], plan.keys)
+        ((page, cells),) = figures.FIGURES["rates"].pages(made["rates"], plan.keys)
+        assert cells == {cell.id for cell in plan.cells}
         dots = [line for axes in page.axes for line in axes.get_lines()]
         shown = sorted(x for dot in dots for x in np.atleast_1d(dot.get_xdata()))
         np.testing.assert_allclose(shown, sorted(100 * made["rates"]["rate"]))
-        (page,) = figures.FIGURES["curves"].pages(made["curves"], plan.keys)
+        ((page, _),) = figures.FIGURES["curves"].pages(made["curves"], plan.keys)
         assert sum(len(axes.get_lines()) for axes in page.axes) == len(plan.cells)
 
 
@@ -134,7 +136,9 @@ def test_levels_differ_without_colour() -> None:
 def test_a_study_of_no_steps_has_no_curves() -> None:
     plan = synthetic.plan({"init": synthetic.INITS}, train={"steps": 0})
     made = frames(plan, synthetic.filled(plan))
-    shown = [name for name, drawing in figures.FIGURES.items() if figures.draw(drawing, made[drawing.frame], plan.keys)]
+    shown = [
+        name for name, drawing in figures.FIGURES.items() if figures.draw(drawing, made[drawing.frame], plan.keys).pages
+    ]
     assert shown == ["rates", "outcomes"]
 
 
@@ -146,7 +150,59 @@ def test_extremes_are_drawn(shares: tuple[float, ...]) -> None:
     store.write_history(plan.cells[0].id, np.array([0, 200]), np.array([[0.0, np.inf], [1e-45, 3e38]], np.float32))
     made = frames(plan, store)
     for drawing in figures.FIGURES.values():
-        assert figures.draw(drawing, made[drawing.frame], plan.keys)[0][1].startswith(b"\x89PNG")
+        drawn = figures.draw(drawing, made[drawing.frame], plan.keys)
+        assert drawn.pages[0][1].startswith(b"\x89PNG") and drawn.left_out == 0
+
+
+@pytest.mark.parametrize("name", figures.FIGURES)
+def test_cells_that_are_not_drawn_are_counted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "MAX_PAGES", 1)
+    plan = synthetic.plan({"task.batch": list(range(1, 41)), "converge.loss": [i / 100 for i in range(1, 5)]}, trials=5)
+    made = frames(plan, synthetic.filled(plan))
+    drawing = figures.FIGURES[name]
+    with style.theme():
+        ((_, cells),) = drawing.pages(made[drawing.frame], plan.keys)
+    drawn = figures.draw(drawing, made[drawing.frame], plan.keys)
+    assert drawn.left_out == 160 - len(cells) > 0 and len(drawn.pages) == 1
+    text = render.markdown(report.build(plan, made["rates"], {name: drawn}, 5))
+    assert f"{drawn.left_out} of the 160 cells are not drawn here; `rates.csv` has them all." in text
+
+
+def test_the_losses_say_how_many_trials_they_are_of() -> None:
+    plan = synthetic.plan({"activation": ["relu", "elu"]}, trials=60)
+    store = synthetic.filled(plan)
+    told = []
+    for first in (50, 30, 1):
+        store.write_history(plan.cells[0].id, np.array([0, 200]), np.ones((first, 2), np.float32))
+        told.append(figures.draw(figures.FIGURES["losses"], statistics.losses(plan, store), plan.keys).caption)
+    assert [re.findall("over the (.*?) of each cell", caption) for caption in told] == [
+        ["first 50 trials"],
+        ["first 30 to 50 trials"],
+        ["first 1 to 50 trials"],
+    ]
+
+
+def test_bands_of_losses_have_edges() -> None:
+    plan = synthetic.plan({"init": synthetic.INITS[:3]})
+    made = frames(plan, synthetic.filled(plan))
+    with style.theme():
+        ((page, _),) = figures.FIGURES["losses"].pages(made["losses"], plan.keys)
+    (axes,) = page.axes
+    edges = [line for line in axes.get_lines() if line.get_linewidth() < 0.8 and len(line.get_xdata()) > 2]
+    assert len(edges) == 6 and len({line.get_color() for line in edges}) == 3
+
+
+@pytest.mark.parametrize("width", [1.55, 2.4, 7.5])
+@pytest.mark.parametrize("last", [2, 3, 5, 20, 99, 100, 1000, 1999, 2000, 3200, 30_000, 600_000, 999_999, 10**7])
+def test_steps_have_three_to_five_ticks(last: int, width: float) -> None:
+    ticks = lines._ticks(last, width)
+    assert 3 <= len(ticks) <= 5 and ticks[0] == 0 and last / 2 < ticks[-1] <= last
+    # Two labels side by side are as wide as the wider one.
+    assert width * ticks[1] / last > style.text_width(f"{ticks[-1]:,}")
+
+
+def test_a_single_step_has_its_tick() -> None:
+    assert lines._ticks(1, 2.0) == [0, 1]
 
 
 @pytest.fixture(scope="module")
@@ -286,6 +342,38 @@ def test_digits_go_no_further_than_the_interval() -> None:
     assert words.percent(0.5, 0.31, 0.69) == "50 %"
     assert words.percent(0.0, 0.0, 0.00019) == "0 %" and words.interval(0.0, 0.0, 0.00019) == "0 to 0.019"
     assert words.interval(1.0, 0.9998, 1.0) == "99.980 to 100"
+    assert words.figure(0.99999, 1) == "99.999" and words.figure(1.0, 1) == "100"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "shown"),
+    [
+        ((0.998, 0.9962, 0.99925), "99.6 to 99.93"),
+        ((0.9982, 0.9966, 0.99905), "99.6 to 99.91"),
+        ((0.0001, 0.00001, 0.0004), "0.001 to 0.04"),
+        ((0.002, 0.00075, 0.0038), "0.07 to 0.4"),
+        ((0.5, 0.0, 1.0), "0 to 100"),
+        ((0.5, 1e-9, 1 - 1e-9), "0.0000001 to 99.9999999"),
+        ((0.5, 0.3, 0.7), "30 to 70"),
+        ((1.0, 0.2, 1.0), "20 to 100"),
+    ],
+)
+def test_ends_of_intervals_are_nothing_or_all_only_where_they_are(
+    numbers: tuple[float, float, float], shown: str
+) -> None:
+    assert words.interval(*numbers) == shown
+
+
+@pytest.mark.parametrize("n", [3, 20, 5000, 20_000, 10**7])
+def test_shown_intervals_hold_the_true_ones(n: int) -> None:
+    for k in {0, 1, 2, n // 3, n - 2, n - 1, n}:
+        low, high = (float(end) for end in statistics.wilson(k, n))
+        down, up = map(float, words.interval(k / n, low, high).split(" to "))
+        assert down <= 100 * low + 1e-6 and up >= 100 * high - 1e-6
+        assert (down == 0) == (k == 0) and (up == 100) == (k == n)
+
+
+def test_digits_of_rare_events() -> None:
     assert words.percent(1 / 20_000, 8.8e-6, 2.8e-4) == "0.01 %"
     assert words.percent(1 / 50_000, 3.5e-6, 1.1e-4) == "0.002 %"
 
@@ -302,6 +390,115 @@ def test_extremes_are_told(shares: tuple[float, ...], trials: int, told: str) ->
     plan = synthetic.plan({"activation": ["relu", "elu"]}, trials=trials)
     frame = statistics.rates(plan, synthetic.filled(plan, shares=shares))
     assert told in render.markdown(report.build(plan, frame, {}, trials))
+
+
+def told(vary: dict[str, Any], converged: list[int], steps: list[float] | None = None, trials: int = 1000) -> str:
+    """The report of cells of which so many trials converged, after so many steps."""
+    plan = synthetic.plan(vary)
+    low, high = statistics.wilson(converged, trials)
+    lasted = steps or [20.0 + i for i in range(len(converged))]
+    rows = [
+        {"cell": cell.id, **cell.labels, "trials": trials, "converged": k, "rate": k / trials, "rate_low": low[i]}
+        | {"rate_high": high[i], "diverged": 0, "dead": 0, "stuck": trials - k, "unfinished": 0}
+        | {"steps_q25": 10.0, "steps_median": lasted[i], "steps_q75": 90.0}
+        for i, (cell, k) in enumerate(zip(plan.cells, converged, strict=True))
+    ]
+    return render.markdown(report.build(plan, pd.DataFrame(rows), {}, trials))
+
+
+def test_every_key_is_told_of_with_its_span() -> None:
+    vary = {"network.bias": [False, True], "activation": ["relu", "elu", "tanh"], "init": ["normal", "zeros"]}
+    text = told(vary, [200, 300, 205, 295, 800, 900, 202, 302, 198, 300, 802, 898])
+    assert (
+        "Averaged over the cells of the other keys: activation from 25 % (`relu` and `elu`) to 85 % (`tanh`) and init "
+        "from 40 % (`normal`) to 50 % (`zeros`); no clear difference is made by network.bias (45 %)."
+    ) in text
+
+
+def test_levels_that_are_not_clearly_apart_are_told() -> None:
+    vary = {"activation": ["relu", "elu", "tanh", "selu", "sigmoid"], "init": ["normal", "zeros"]}
+    text = told(vary, [500, 500, 520, 520, 700, 700, 700, 700, 700, 700])
+    assert "activation from 50 % (`relu`; not clearly below `elu`) to 70 % (`tanh` and 2 others); no clear" in text
+    assert "difference is made by init (62 %)." in text
+    text = told({"activation": ["relu", "elu"], "init": ["normal", "zeros"]}, [500, 505, 505, 510])
+    assert "other keys: no clear difference is made by activation (50 to 51 %) or init (50 to 51 %)." in text
+
+
+def test_five_keys_are_told_of() -> None:
+    keys = ["network.bias", "activation", "init", "optimizer", "task.batch", "converge.loss"]
+    levels = [[False, True], ["relu", "elu"], ["normal", "zeros"], synthetic.OPTIMIZERS, [1, 2], [0.1, 0.2]]
+    converged = [sum(2**i * 8 for i in range(6) if cell >> i & 1) + 100 for cell in range(64)]
+    text = told(dict(zip(keys, levels, strict=True)), converged, trials=10_000)
+    (sentence,) = re.findall("Averaged over .*", text)
+    assert [key for key in keys if f"{key} " in sentence] == keys[:5]
+    assert sentence.endswith("; 1 other key spans no more than these.")
+
+
+def test_ties_are_told() -> None:
+    text = told({"activation": ["relu", "elu", "tanh", "selu"]}, [500, 500, 900, 520], [60.0, 60.0, 80.0, 60.0])
+    assert "with `relu`, and the same in 1 other cell; the interval of 1 more cell overlaps with that." in text
+    assert "soonest with `relu`, after a median of 60 steps (the middle half 10 to 90), a median that 2 other" in text
+    assert "other cells share, and last with `tanh`, after 80 steps (the middle half 10 to 90)." in text
+
+
+def test_ties_that_the_table_cuts_are_told() -> None:
+    vary = {"task.batch": list(range(1, 41))}
+    text = told(vary, [1000] * 30 + [500, 400, 300, *[0] * 7])
+    assert (
+        "The 10 cells that converged most often, and the 5 that did least; of 30 cells at 100 %, the first 10 in the "
+        "order of the study; of 7 cells at 0 %, the last 5 in the order of the study:"
+    ) in text
+    assert "did least:" in told(vary, list(range(1000, 960, -1)))
+
+
+def test_many_exceptions_leave_the_files_own_value() -> None:
+    where = [
+        {"match": {"activation": name}, "set": {"converge.loss": 0.1 * (i + 1)}}
+        for i, name in enumerate(("elu", "selu", "tanh", "sigmoid"))
+    ]
+    names = ["relu", "elu", "selu", "tanh", "sigmoid"]
+    for levels in (names, names[1:]):
+        plan = synthetic.plan({"activation": levels}, where=where)
+        text = render.markdown(report.build(plan, statistics.rates(plan, synthetic.filled(plan)), {}, 200))
+        assert ("| evaluation loss at most 0.0001, except where said below |" in text) == (levels == names)
+        assert "`activation = tanh`: `converge.loss = 0.3" in text
+    # Steps that follow from the batch are no exceptions.
+    task = {"samples": "shared", "size": 60}
+    plan = synthetic.plan({"task.batch": [10, 12, 15, 20, 30]}, task=task, train={"steps": None, "epochs": 7})
+    text = render.markdown(report.build(plan, statistics.rates(plan, synthetic.filled(plan)), {}, 200))
+    assert "| 5 different ones, depending on the cell |" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "shown"),
+    [
+        ("studies/x.toml", "studies/x.toml"),
+        ("/some/where/studies/x.toml", "studies/x.toml"),
+        ("/some/where/x.toml", "x.toml"),
+        (None, "made-up.toml"),
+    ],
+)
+def test_the_command_has_no_path_of_this_machine(file: str | None, shown: str) -> None:
+    plan = synthetic.plan()
+    plan = make_plan(Study.model_validate(plan.study.data, file=file))
+    text = render.markdown(report.build(plan, statistics.rates(plan, synthetic.filled(plan)), {}, 200))
+    assert f"python -m mcstudy run {shown} --trials 200" in text
+
+
+def test_a_study_beside_its_reader_is_found_where_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "studies").mkdir()
+    monkeypatch.chdir(tmp_path / "studies")
+    test_the_command_has_no_path_of_this_machine("x.toml", "studies/x.toml")
+
+
+def test_points_of_evaluation_are_told() -> None:
+    for task, rule in (
+        ("relu", "midpoints of as many equally likely parts"),
+        ("distance", "Sobol points moved by half"),
+    ):
+        plan = synthetic.plan(task={"name": task}, network={"hidden": [3], "output": "linear"})
+        text = render.markdown(report.build(plan, statistics.rates(plan, synthetic.filled(plan)), {}, 200))
+        assert f"512 fixed points: {'the ' if task == 'relu' else ''}{rule}" in text
 
 
 def test_many_cells_are_shown_by_their_ends(tmp_path: Path) -> None:

@@ -174,7 +174,7 @@ def test_the_starter_study_is_good(tmp_path: Path) -> None:
     file.write_text(new_study("first-study_1"), encoding="utf-8")
     plan = make_plan(load(file))
     assert plan.study.name == "first-study_1"
-    assert len(plan.cells) == 6
+    assert len(plan.cells) == 4
     assert plan.study.trials == 1000
     assert max(len(line) for line in new_study("x").splitlines()) <= 110
 

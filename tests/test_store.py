@@ -205,6 +205,100 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
         store.read_manifest()
 
 
+def page(file: Path, column: str) -> tuple[int, int]:
+    """Where the last 20 bytes of a column's data lie in a Parquet file."""
+    import pyarrow.parquet as pq
+
+    group = pq.read_metadata(file).row_group(0)
+    (found,) = (group.column(i) for i in range(group.num_columns) if group.column(i).path_in_schema == column)
+    first = found.dictionary_page_offset or found.data_page_offset
+    return first + found.total_compressed_size - 20, first + found.total_compressed_size
+
+
+def flip(file: Path, position: int, bit: int = 0) -> None:
+    content = bytearray(file.read_bytes())
+    content[position] ^= 1 << bit
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("column", SCHEMA)
+def test_a_bit_that_flips_in_a_page_is_found(column: str, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(CELL, 0, synthetic.rows(3000))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    whole = file.read_bytes()
+    for position in range(*page(file, column)):
+        flip(file, position, position % 8)
+        with pytest.raises(RunError, match=r"0+-0+3000\.parquet: is damaged .*; move the file away and run again"):
+            store.digest(CELL, 3000)
+        file.write_bytes(whole)
+    assert len(store.digest(CELL, 3000)) == 64
+
+
+def test_a_bit_that_flips_anywhere_is_found_or_changes_nothing(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(CELL, 0, synthetic.rows(300))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    whole, digest = file.read_bytes(), store.digest(CELL, 300)
+    told = 0
+    for position in range(len(whole)):
+        flip(file, position, position % 8)
+        try:
+            assert store.digest(CELL, 300) == digest, position
+        except RunError:
+            told += 1
+        file.write_bytes(whole)
+    assert told > len(whole) / 2
+
+
+@pytest.mark.parametrize("column", ["trial", "step", "loss"])
+def test_a_bit_that_flips_in_a_history_is_found(column: str, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    losses = np.random.default_rng(4).random((100, 7), np.float32)
+    store.write_history(CELL, np.arange(7), losses)
+    file = tmp_path / "histories" / f"cell={CELL}.parquet"
+    whole = file.read_bytes()
+    for position in range(*page(file, column)):
+        flip(file, position, position % 8)
+        with pytest.raises(RunError, match=r"cell=\w+\.parquet: is damaged .*; move the file away and run again"):
+            store.read_history(CELL)
+        file.write_bytes(whole)
+    np.testing.assert_array_equal((store.read_history(CELL) or pytest.fail())[1], losses)
+
+
+def test_a_history_without_a_check_is_found(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    store = FolderStore(tmp_path)
+    store.write_history(CELL, np.array([0, 5, 7]), np.zeros((4, 3), np.float32))
+    file = tmp_path / "histories" / f"cell={CELL}.parquet"
+    table = pq.ParquetFile(file).read()
+    for keep in ([0, 1, 2, 3, 4, 5, 6, 7], [0, 2, 1, 3, 4, 5], [3, 4, 5, 0, 1, 2], [0, 1, 3, 4, 4, 5]):
+        pq.write_table(table.take(pa.array(keep)), file)
+        with pytest.raises(RunError, match=r"\.parquet: is damaged"):
+            store.read_history(CELL)
+
+
+def test_what_the_system_does_not_give_is_told(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.open()
+    trials, history = tmp_path / "trials" / f"cell={CELL}", tmp_path / "histories" / f"cell={CELL}.parquet"
+    trials.symlink_to(trials.name)
+    history.symlink_to(history.name)
+    for action in (lambda: store.ranges(CELL), lambda: store.read(CELL, 10)):
+        with pytest.raises(RunError, match=rf"trials/cell={CELL}: cannot be read \(Too many levels"):
+            action()
+    with pytest.raises(RunError, match=rf"histories/cell={CELL}\.parquet: cannot be read \(Too many levels"):
+        store.read_history(CELL)
+    trials.unlink()
+    trials.mkdir()
+    shard = trials / "0000000000000-0000000000010.parquet"
+    shard.symlink_to(shard.name)
+    with pytest.raises(RunError, match=r"0010\.parquet: cannot be read \(Too many levels"):
+        store.ranges(CELL)
+
+
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "below", Path("/proc/mcstudy")):

@@ -2,12 +2,13 @@
 
 Histories are stored without gaps, and units may end in any order. So that a run that was stopped can be continued as if
 nothing had happened, the rows of a trial whose history is to be kept are stored after that history and not without it.
+Trials that are trained again because their history was lost bring rows that are stored already; those are dropped.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -28,10 +29,17 @@ class Recorder:
     Args:
         store: where rows go.
         progress: called with the number of rows of each unit.
+        stored: ranges [first, last) of the trials whose rows are stored, sorted, by cell id.
     """
 
-    def __init__(self, store: Store, progress: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        progress: Callable[[int], None],
+        stored: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+    ) -> None:
         self._store = store
+        self._stored = stored or {}
         self._progress = progress
         self._pending: dict[str, list[UnitResult]] = {}
         self._histories: dict[str, _History] = {}
@@ -41,12 +49,13 @@ class Recorder:
     def receive(self, results: list[UnitResult]) -> None:
         """Take a unit's rows; every now and then, store what has gathered."""
         for result in results:
-            self._pending.setdefault(result.cell.id, []).append(result)
-            self._rows += len(result.rows["trial"])
+            # The history first: rows without it would be stored without it if Ctrl-C came in between.
             if len(result.history):
                 if result.cell.id not in self._histories:
                     self._histories[result.cell.id] = _History(self._store, result.cell)
                 self._histories[result.cell.id].blocks[result.first] = result.history
+            self._pending.setdefault(result.cell.id, []).append(result)
+            self._rows += len(result.rows["trial"])
             self._progress(len(result.rows["trial"]))
         now = time.monotonic()
         if self._rows > FLUSH_ROWS or now - self._flushed > max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._start)):
@@ -68,7 +77,10 @@ class Recorder:
             ready = [result for result in results if complete or not self._waits(result)]
             for run in _runs(sorted(ready, key=lambda result: result.first)):
                 rows = {name: np.concatenate([part.rows[name] for part in run]) for name in run[0].rows}
-                self._store.write(cell_id, run[0].first, rows)
+                start, stop = run[0].first, run[0].first + len(rows["trial"])
+                for first, last in gaps(self._stored.get(cell_id, ()), start, stop):
+                    piece = slice(first - start, last - start)
+                    self._store.write(cell_id, first, {name: values[piece] for name, values in rows.items()})
             self._pending[cell_id] = [] if complete else [result for result in results if self._waits(result)]
         self._flushed = time.monotonic()
 
@@ -105,6 +117,20 @@ class _History:
             self._store.write_history(self._cell.id, check_steps(self._cell), losses)
             self._length = length
         self.blocks = {first: block for first, block in self.blocks.items() if first + len(block) > self._length}
+
+
+def gaps(stored: Sequence[tuple[int, int]], start: int, stop: int) -> list[tuple[int, int]]:
+    """What of [start, stop) is in none of the `stored` ranges, which are sorted and do not overlap."""
+    found, position = [], start
+    for first, last in stored:
+        if first >= stop:
+            break
+        if first > position:
+            found.append((position, first))
+        position = max(position, last)
+    if position < stop:
+        found.append((position, stop))
+    return found
 
 
 def _runs(parts: list[UnitResult]) -> list[list[UnitResult]]:

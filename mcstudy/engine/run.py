@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from mcstudy.engine.recorder import Recorder
+from mcstudy.engine.program import kept_trials
+from mcstudy.engine.recorder import Recorder, gaps
 from mcstudy.engine.threads import available_threads, run_units, units
 from mcstudy.plan import Cell, Plan
 from mcstudy.store import Store
@@ -30,29 +31,34 @@ class Progress:
 
 
 class Missing(NamedTuple):
-    """What a store lacks of a plan: trial ranges [first, last) by cell id, and how many trials that is."""
+    """What a store lacks of a plan: trial ranges [first, last) by cell id, and how many trials that is.
+
+    Trials whose rows are `stored` are among them where their history is lacking.
+    """
 
     ranges: dict[str, list[tuple[int, int]]]
     rows: int
+    stored: dict[str, list[tuple[int, int]]]
 
 
 def missing_trials(cells: Sequence[Cell], store: Store, trials: int) -> Missing:
-    """The ranges of the first `trials` trials of each cell that are not stored."""
-    ranges = {cell.id: _gaps(store.ranges(cell.id), trials) for cell in cells}
-    return Missing(ranges, sum(last - first for gaps in ranges.values() for first, last in gaps))
+    """The ranges of the first `trials` trials of each cell whose rows, or whose histories, are not stored.
+
+    Raises:
+        RunError: a file is damaged.
+    """
+    stored = {cell.id: store.ranges(cell.id) for cell in cells}
+    ranges = {cell.id: gaps(_whole(cell, store, stored[cell.id], trials), 0, trials) for cell in cells}
+    return Missing(ranges, sum(last - first for lacking in ranges.values() for first, last in lacking), stored)
 
 
-def _gaps(stored: Sequence[tuple[int, int]], trials: int) -> list[tuple[int, int]]:
-    gaps, position = [], 0
-    for first, last in stored:
-        if first >= trials:
-            break
-        if first > position:
-            gaps.append((position, first))
-        position = max(position, last)
-    if position < trials:
-        gaps.append((position, trials))
-    return gaps
+def _whole(cell: Cell, store: Store, stored: Sequence[tuple[int, int]], trials: int) -> list[tuple[int, int]]:
+    """The `stored` ranges of a cell without the trials whose history is to be kept and is not stored."""
+    history = store.read_history(cell.id)
+    length = 0 if history is None else len(history[1])
+    kept = max(length, min(kept_trials(cell), trials))
+    before = [(first, min(last, length)) for first, last in stored if first < length]
+    return before + [(max(first, kept), last) for first, last in stored if last > kept]
 
 
 def train(
@@ -63,7 +69,7 @@ def train(
     progress: Progress | None = None,
     unit_trials: int | None = None,
 ) -> int:
-    """Train the trials 0 ≤ i < `trials` of every cell that `store` lacks; returns how many there were.
+    """Train the trials 0 ≤ i < `trials` of every cell that `store` lacks, rows or history; returns how many there were.
 
     Args:
         plan: the cells.
@@ -75,14 +81,14 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after what was finished has been stored.
-        RunError: the store cannot be written to.
+        RunError: the store cannot be written to, or what it holds is damaged.
     """
     progress = progress or Progress()
     missing = missing_trials(plan.cells, store, trials)
     progress.start(missing.rows, trials * len(plan.cells))
     if missing.rows == 0:
         return 0
-    recorder = Recorder(store, progress.advance)
+    recorder = Recorder(store, progress.advance, missing.stored)
     complete = False
     try:
         threads = threads or available_threads()

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mcstudy.figures.cells import draw_outcomes, draw_rates
+from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
 from mcstudy.figures.style import png, theme, uncollected
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
 
-__all__ = ["FIGURES", "Drawing", "draw"]
+__all__ = ["FIGURES", "Drawing", "Drawn", "draw"]
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,53 @@ class Drawing:
         heading: the section it opens.
         frame: the function of `mcstudy.statistics` whose frame it draws.
         pages: the frame and the varied keys to the pages.
-        caption: what is to be seen, in one or two sentences.
+        caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of.
     """
 
     name: str
     heading: str
     frame: Literal["rates", "curves", "losses"]
-    pages: Callable[[pd.DataFrame, Sequence[str]], Iterator[Figure]]
+    pages: Callable[[pd.DataFrame, Sequence[str]], Iterator[Page]]
     caption: str
 
 
-def draw(drawing: Drawing, frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, bytes]]:
-    """The pages of a figure as (name, PNG); none for a frame without rows."""
+@dataclass(frozen=True)
+class Drawn:
+    """A figure as it was drawn.
+
+    Attributes:
+        pages: (name, PNG) of each; none where there is nothing to draw.
+        caption: what is to be seen.
+        cells: how many the frame has.
+        left_out: how many of them are on no page.
+    """
+
+    pages: tuple[tuple[str, bytes], ...]
+    caption: str
+    cells: int
+    left_out: int
+
+
+def draw(drawing: Drawing, frame: pd.DataFrame, keys: Sequence[str]) -> Drawn:
+    """A figure of a frame; without pages for a frame without rows."""
     if frame.empty:
-        return []
+        return Drawn((), drawing.caption, 0, 0)
+    shown: set[str] = set()
+    images: list[tuple[str, bytes]] = []
     with theme(), uncollected():
-        images = [png(figure) for figure in drawing.pages(frame, keys)]
-    return [(drawing.name if i == 0 else f"{drawing.name}-{i + 1}", image) for i, image in enumerate(images)]
+        for page in drawing.pages(frame, keys):
+            images.append((f"{drawing.name}-{len(images) + 1}" if images else drawing.name, png(page.figure)))
+            shown |= page.cells
+    caption = drawing.caption.format(trials=_trials(frame) if "trials" in frame else "")
+    cells = int(frame["cell"].nunique())
+    return Drawn(tuple(images), caption, cells, cells - len(shown))
+
+
+def _trials(frame: pd.DataFrame) -> str:
+    least, most = int(frame["trials"].min()), int(frame["trials"].max())
+    if most == 1:
+        return "first trial"
+    return f"first {most:,} trials" if least == most else f"first {least:,} to {most:,} trials"
 
 
 FIGURES: dict[str, Drawing] = {
@@ -78,9 +108,10 @@ FIGURES: dict[str, Drawing] = {
             "What the loss does",
             "losses",
             draw_losses,
-            "Evaluation loss at the checks: median (line) and, where the panels have room for it, the range from the "
-            "10th to the 90th percentile (band); a dotted line marks the loss at which a trial counts as converged. A "
-            "converged trial keeps its last loss, a diverged one counts as infinite and leaves at the top.",
+            "Evaluation loss at the checks, over the {trials} of each cell: median (line with marks) and, where the "
+            "panels have room for it, the range from the 10th to the 90th percentile (band between thin lines); a "
+            "black dotted line marks the loss at which a trial counts as converged. A converged trial keeps its last "
+            "loss, a diverged one counts as infinite and leaves at the top.",
         ),
     )
 }

@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.figures import style
-from mcstudy.figures.layout import PAGE_HEIGHT, Band, Panel, Sheet, bands, levels, pages, roles
+from mcstudy.figures.layout import PAGE_HEIGHT, Band, Page, Panel, Sheet, bands, levels, page_of, pages, roles
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _LABEL_WIDTH = 2.3
 _BAR = 0.165
 
 
-def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
+def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     """The rate of each cell as a dot with its interval.
 
     Args:
@@ -69,10 +68,10 @@ def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
             _rows(axes, [labels[row] for row in shown])
             axes.set_xlim(limits[0] - 0.02 * (limits[1] - limits[0]), limits[1] + 0.02 * (limits[1] - limits[0]))
             style.plain_percent(axes, "x")
-        yield figure
+        yield page_of(figure, placed)
 
 
-def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
+def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     """How the trials of each cell ended, as a bar of shares.
 
     Args:
@@ -129,7 +128,7 @@ def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
             if grouped:
                 for label in axes.get_yticklabels()[:: len(hues) + 1]:
                     label.set_fontweight("bold")
-        yield figure
+        yield page_of(figure, placed)
 
 
 def _bars(axes: Axes, y: NDArray[Any], left: NDArray[Any], width: NDArray[Any], look: Mapping[str, str]) -> None:

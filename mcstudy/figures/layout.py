@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mcstudy.figures import style
 
@@ -83,6 +83,18 @@ class Sheet:
     legend: tuple[str, Sequence[Any], Sequence[str]] | None = None
     most: int = 4
     inner: float = 0.0
+
+
+class Page(NamedTuple):
+    """A page of a figure, and the ids of the cells on it."""
+
+    figure: Figure
+    cells: frozenset[str]
+
+
+def page_of(figure: Figure, placed: Sequence[tuple[Panel, Axes]]) -> Page:
+    """The page of what `pages` placed."""
+    return Page(figure, frozenset(cell for panel, _ in placed for cell in panel.rows["cell"].unique()))
 
 
 def levels(frame: pd.DataFrame, key: str | None) -> list[str]:

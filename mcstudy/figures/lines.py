@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcstudy.figures import style
-from mcstudy.figures.layout import Band, Panel, Sheet, bands, levels, pages, roles
+from mcstudy.figures.layout import Band, Page, Panel, Sheet, bands, levels, page_of, pages, roles
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _MARKS = 6
 _MOST_PANELS = 32
@@ -24,7 +23,7 @@ Arranged = tuple[str | None, list[Band], bool]
 """The key that colours tell, the panels, and whether each needs a legend of its own."""
 
 
-def draw_curves(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
+def draw_curves(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     """The share of trials converged against the steps, with its band.
 
     Args:
@@ -47,7 +46,7 @@ def draw_curves(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
     yield from _draw(percent, _by_colour(percent, keys), "share", ("low", "high"), ylabel, finish)
 
 
-def draw_losses(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
+def draw_losses(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     """The median evaluation loss against the steps, with the band from the 10th to the 90th percentile.
 
     More cells than bands could be told apart for are drawn without bands.
@@ -77,7 +76,7 @@ def draw_losses(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Figure]:
 
     apart = _by_panel(shown, keys)
     band = ("q10", "q90") if apart else None
-    yield from _draw(shown, apart or _by_colour(shown, keys), "median", band, "evaluation loss", finish)
+    yield from _draw(shown, apart or _by_colour(shown, keys), "median", band, "evaluation loss", finish, edged=True)
 
 
 def _draw(
@@ -87,7 +86,8 @@ def _draw(
     band: tuple[str, str] | None,
     ylabel: str,
     finish: Callable[[Axes, pd.DataFrame], None],
-) -> Iterator[Figure]:
+    edged: bool = False,
+) -> Iterator[Page]:
     if not frame["step"].any():
         return  # nothing was trained
     hue, cut, own_legends = arranged
@@ -108,13 +108,13 @@ def _draw(
     for figure, placed in pages(cut, sheet):
         for panel, axes in placed:
             finish(axes, panel.rows)
-            _steps(axes, shared or float(panel.rows["step"].max()), wide=count <= 12)
-            _lines(axes, panel, hue, panel.levels if own_legends else hues, line, band)
+            _steps(axes, shared or float(panel.rows["step"].max()))
+            _lines(axes, panel, hue, panel.levels if own_legends else hues, line, band, edged)
             if own_legends:
                 texts = [style.fitted(level, 1.3) for level in panel.levels]
                 place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
                 axes.legend(_handles(len(texts)), texts, **place, labelspacing=0.3, handlelength=2.2, borderpad=0.2)
-        yield figure
+        yield page_of(figure, placed)
 
 
 def _by_colour(frame: pd.DataFrame, keys: Sequence[str]) -> Arranged:
@@ -156,8 +156,15 @@ def _by_panel(frame: pd.DataFrame, keys: Sequence[str]) -> Arranged | None:
 
 
 def _lines(
-    axes: Axes, panel: Panel, hue: str | None, names: Sequence[str], line: str, band: tuple[str, str] | None
+    axes: Axes,
+    panel: Panel,
+    hue: str | None,
+    names: Sequence[str],
+    line: str,
+    band: tuple[str, str] | None,
+    edged: bool,
 ) -> None:
+    """The lines of a panel with their bands; the edges of wide bands, which lie over each other, are lines too."""
     parts = {level: part for level, part in panel.rows.groupby(hue, sort=False)} if hue else {"": panel.rows}
     for number, (name, color) in enumerate(zip(names, style.colors(), strict=False)):
         if name not in parts:
@@ -177,7 +184,9 @@ def _lines(
         )
         if band:
             low, high = (columns[edge] for edge in band)
-            axes.fill_between(columns["step"], low, high, color=color, alpha=0.2, linewidth=0)
+            axes.fill_between(columns["step"], low, high, color=color, alpha=0.07 if edged else 0.2, linewidth=0)
+            for edge in (low, high) if edged else ():
+                axes.plot(columns["step"], edge, color=color, linestyle=style.DASHES[number], linewidth=0.7)
 
 
 def _handles(count: int) -> list[Any]:
@@ -187,13 +196,23 @@ def _handles(count: int) -> list[Any]:
     return [Line2D([], [], color=color, marker=marker, markersize=4, linestyle=dash) for color, dash, marker in looks]
 
 
-def _steps(axes: Axes, last: float, wide: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _steps(axes: Axes, last: float) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter
 
     last = max(last, 1.0)
     axes.set_xlim(-0.02 * last, 1.02 * last)
-    axes.xaxis.set_major_locator(MaxNLocator(4 if wide else 3, integer=True, steps=[1, 2, 4, 5, 10]))
+    width = axes.get_position().width * style.WIDTH / 1.04
+    axes.xaxis.set_major_locator(FixedLocator(_ticks(int(last), width)))
     axes.xaxis.set_major_formatter(FuncFormatter(style.thousands))
+
+
+def _ticks(last: int, width: float) -> list[int]:
+    """Round numbers of steps from 0 on: as many of five to three as there is room for in `width` inches."""
+    unit = 10.0 ** (len(str(last)) - 1)
+    round_ones = [unit * factor for factor in (0.2, 0.25, 0.4, 0.5, 1, 2, 2.5, 4, 5)]
+    apart = [round(step) for step in round_ones if step == round(step) and 2 <= last // step <= 4] or [1]
+    room = (step for step in apart if width * step / last > style.text_width(f"{last:,}") + 0.1)
+    return list(range(0, last + 1, next(room, apart[-1])))
 
 
 def _loss_limits(frame: pd.DataFrame) -> tuple[float, float]:

@@ -60,7 +60,7 @@ def write(
     path = Path(folder)
     try:
         files.make_folder(path / "figures")
-        pages = dict(page for pages in images.values() for page in pages)
+        pages = dict(page for drawn in images.values() for page in drawn.pages)
         for name, image in pages.items():
             files.write_bytes(path / "figures" / f"{name}.png", image)
         _remove_others(path / "figures", set(pages))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mcstudy import statistics
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
-from mcstudy.report.document import Block, Inline, Paragraph, Strong, Text
+from mcstudy.report.document import Block, Code, Inline, Paragraph, Strong, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _FAILURES = tuple(name for name in OUTCOMES if name != "converged")
 _ENOUGH = 10
 """Converged trials that a median in the text needs."""
+_MOST_KEYS = 5
+"""Varied keys that the text tells of."""
 
 
 def answer(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
@@ -60,41 +62,84 @@ def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...]) -
     yield ", with "
     yield from words.cell(first, keys)
     low, high = first["rate_low"], first["rate_high"]
+    alike = [row for row in ordered[1:] if words.rate(row) == words.rate(first)]
+    if alike:
+        yield f", and the same in {words.count(len(alike), 'other cell')}"
     level = [row for row in ordered[1:] if row["rate_high"] >= low and row["rate_low"] <= high]
-    if level:
-        verb = "overlap" if len(level) > 1 else "overlaps"
-        noun = "intervals" if len(level) > 1 else "interval"
-        yield f"; the {noun} of {words.count(len(level), 'other cell')} {verb} with that"
+    more = len(level) - len(alike)
+    if more:
+        what = words.count(more, "more cell") if alike else words.count(more, "other cell")
+        verb = ("intervals", "overlap") if more > 1 else ("interval", "overlaps")
+        yield f"; the {verb[0]} of {what} {verb[1]} with that"
     yield "."
 
 
 def _effects(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Text]:
-    """Which key moves the rate most, over the averages of its levels."""
+    """How far each key moves the rate, over the averages of its levels: the widest span first."""
     varied = [key for key in keys if frame[key].nunique() > 1]
     if len(varied) < 2 or frame["rate"].nunique() == 1:
         return []
-    ends = {}
-    for key in varied:
-        levels = sorted(words.records(statistics.marginals(frame, (key,))), key=lambda row: row["rate"])
-        ends[key] = levels[0], levels[-1]
-    widest = max(ends, key=lambda key: ends[key][1]["rate"] - ends[key][0]["rate"])
-    low, high = ends[widest]
-    if low["rate_high"] >= high["rate_low"]:
-        return []
-    return [
-        (
-            "Averaged over the cells of the other keys, ",
-            f"{widest} moves the rate most: from ",
-            words.percent(low["rate"], low["rate_low"], low["rate_high"]),
-            " with ",
-            words.level(widest, low["level"]),
-            " to ",
-            words.percent(high["rate"], high["rate_low"], high["rate_high"]),
-            " with ",
-            words.level(widest, high["level"]),
-            ".",
-        )
-    ]
+    levels = {key: words.records(statistics.marginals(frame, (key,))) for key in varied}
+    told = sorted(varied, key=lambda key: _lowest(levels[key])["rate"] - _highest(levels[key])["rate"])[:_MOST_KEYS]
+    moving: list[Text] = [(f"{key} ", *_span(levels[key])) for key in told if _clear(levels[key])]
+    others: list[Text] = [(f"{key} ({_range(levels[key])})",) for key in told if not _clear(levels[key])]
+    text: list[Inline] = ["Averaged over the cells of the other keys: ", *words.listed(moving)]
+    if others:
+        text += ["; " if moving else "", "no clear difference is made by ", *words.listed(others, "or")]
+    if rest := len(varied) - len(told):
+        text.append(f"; {words.count(rest, 'other key')} {'spans' if rest == 1 else 'span'} no more than these")
+    return [(*text, ".")]
+
+
+def _lowest(levels: list[dict[str, Any]]) -> dict[str, Any]:
+    return min(levels, key=lambda row: row["rate"])
+
+
+def _highest(levels: list[dict[str, Any]]) -> dict[str, Any]:
+    return max(levels, key=lambda row: row["rate"])
+
+
+def _clear(levels: list[dict[str, Any]]) -> bool:
+    """Whether the intervals of the lowest and the highest average lie apart, and what is shown of the two differs."""
+    low, high = _lowest(levels), _highest(levels)
+    decimals = _decimals(low, high)
+    apart = low["rate_high"] < high["rate_low"]
+    return bool(apart and words.figure(low["rate"], decimals) != words.figure(high["rate"], decimals))
+
+
+def _range(levels: list[dict[str, Any]]) -> str:
+    """The lowest and the highest average."""
+    low, high = _lowest(levels), _highest(levels)
+    decimals = _decimals(low, high)
+    ends = dict.fromkeys(words.figure(row["rate"], decimals) for row in (low, high))
+    return f"{' to '.join(ends)} %"
+
+
+def _span(levels: list[dict[str, Any]]) -> Iterator[Inline]:
+    """The lowest and the highest average with the levels that show it, and those that are not clearly apart from it."""
+    low, high = _lowest(levels), _highest(levels)
+    decimals = _decimals(low, high)
+    shown = {row["level"]: words.figure(row["rate"], decimals) for row in levels}
+    for word, end, side in (("from", low, "below"), (" to", high, "above")):
+        value = shown[end["level"]]
+        yield f"{word} {value} % ("
+        yield from _named([row["level"] for row in levels if shown[row["level"]] == value])
+        level = [row for row in levels if row["rate_low"] <= end["rate_high"] and row["rate_high"] >= end["rate_low"]]
+        near = [row["level"] for row in level if shown[row["level"]] != value]
+        if near:
+            yield f"; not clearly {side} "
+            yield from _named(near)
+        yield ")"
+
+
+def _named(levels: list[str]) -> Text:
+    if len(levels) <= 2:
+        return words.listed(Code(level) for level in levels)
+    return (Code(levels[0]), f" and {len(levels) - 1} others")
+
+
+def _decimals(*levels: dict[str, Any]) -> int:
+    return min(statistics.percent_decimals(row["rate"], row["rate_low"], row["rate_high"]) for row in levels)
 
 
 def _failures(frame: pd.DataFrame) -> Text:
@@ -131,9 +176,17 @@ def _steps(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
     return (
         "The trials that converged did so soonest with ",
         *words.cell(fast, keys),
-        f", after a median of {_quartiles(fast)}, and last with ",
+        f", after a median of {_quartiles(fast)}{_as_many(fast, known)}, and last with ",
         *words.cell(slow, keys),
-        f", after {_quartiles(slow)}.",
+        f", after {_quartiles(slow)}{_as_many(slow, known)}.",
+    )
+
+
+def _as_many(row: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+    """How many other cells have the same median."""
+    others = sum(words.steps(other["steps_median"]) == words.steps(row["steps_median"]) for other in rows) - 1
+    return (
+        f", a median that {words.count(others, 'other cell')} {'shares' if others == 1 else 'share'}" if others else ""
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import statistics
-from mcstudy.figures import FIGURES
+from mcstudy.figures import FIGURES, Drawn
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
 from mcstudy.report.answer import answer
@@ -46,23 +47,22 @@ _DEFINITIONS = {
 }
 
 
-def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Sequence[tuple[str, bytes]]], trials: int) -> Document:
+def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: int) -> Document:
     """The document.
 
     Args:
         plan: the cells.
         frame: their rates, as `mcstudy.statistics.rates` returns them.
-        images: per figure of `FIGURES`, its pages as (name, PNG).
+        images: the figures of `FIGURES` as they were drawn.
         trials: trials per cell.
     """
     blocks: list[Block] = list(_question(plan))
     blocks += [Heading(2, "What came out"), *answer(frame, plan.keys), *_table(plan, frame)]
     blocks += _marginals(plan, frame)
     for name, drawing in FIGURES.items():
-        pages = images.get(name, ())
-        if pages:
+        if name in images and images[name].pages:
             blocks.append(Heading(2, drawing.heading))
-            blocks += _pictures(drawing.caption, drawing.heading, pages)
+            blocks += _pictures(images[name], drawing.heading)
     blocks += [Heading(2, "What was run"), *setup(plan, trials)]
     blocks += [Heading(2, "How a trial can end"), *_outcomes()]
     blocks += [Heading(2, "How to run it again"), *_again(plan, trials)]
@@ -78,7 +78,8 @@ def _table(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     shown, blocks = frame, list[Block]()
     if len(frame) > _FULL_TABLE:
         order = frame.sort_values("rate", ascending=False, kind="stable")
-        blocks.append(Paragraph((f"The {_TOP} cells that converged most often, and the {_BOTTOM} that did least:",)))
+        text = f"The {_TOP} cells that converged most often, and the {_BOTTOM} that did least"
+        blocks.append(Paragraph((text, *_cut_ties(words.records(order)), ":")))
         shown = order.iloc[[*range(_TOP), *range(-_BOTTOM, 0)]]
     header = (*plan.keys, "converged (%)", "95 % interval", *OUTCOMES[1:], "median steps", "middle half")
     if not plan.keys:
@@ -95,6 +96,16 @@ def _table(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     )
     blocks.append(Paragraph((note, Code("rates.csv"), " has every cell and more columns, unrounded.")))
     return blocks
+
+
+def _cut_ties(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Which of several cells of one rate the table shows, where it has no room for all of them."""
+    for shown, left_out, which in ((rows[:_TOP], rows[_TOP], "first"), (rows[-_BOTTOM:], rows[-_BOTTOM - 1], "last")):
+        some = sum(row["rate"] == left_out["rate"] for row in shown)
+        if some:
+            every = sum(row["rate"] == left_out["rate"] for row in rows)
+            rate = words.percent(left_out["rate"], left_out["rate_low"], left_out["rate_high"])
+            yield f"; of {every} cells at {rate}, the {which} {some} in the order of the study"
 
 
 def _numbers(row: Mapping[str, Any]) -> list[str]:
@@ -120,11 +131,15 @@ def _marginals(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     return [Paragraph((text,)), Table(header, tuple(rows), frozenset({2, 3, 4}))]
 
 
-def _pictures(caption: str, heading: str, pages: Sequence[tuple[str, bytes]]) -> list[Block]:
+def _pictures(drawn: Drawn, heading: str) -> list[Block]:
     blocks: list[Block] = []
-    for number, (name, png) in enumerate(pages):
-        text = caption if number == 0 else "Continued."
+    for number, (name, png) in enumerate(drawn.pages):
+        text = drawn.caption if number == 0 else "Continued."
         blocks.append(Picture(name, png, (text,), heading))
+    if drawn.left_out:
+        verb = "is" if drawn.left_out == 1 else "are"
+        text = f"{words.count(drawn.left_out)} of the {words.count(drawn.cells, 'cell')} {verb} not drawn here; "
+        blocks.append(Paragraph((text, Code("rates.csv"), " has them all.")))
     return blocks
 
 
@@ -151,7 +166,8 @@ def _outcomes() -> list[Block]:
 
 def _again(plan: Plan, trials: int) -> list[Block]:
     study = plan.study
-    file = PurePath(study.file).name if study.file else f"{study.name}.toml"
+    path = PurePath(os.path.abspath(study.file or f"{study.name}.toml"))
+    file = f"studies/{path.name}" if study.file and path.parent.name == "studies" else path.name
     command = f"python -m mcstudy run {file} --trials {trials} --seed {study.seed}"
     text = (
         "A trial's result depends on the seed, its cell and its number alone, so this gives the same rows, byte for "

@@ -6,14 +6,16 @@ import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mcstudy.plan import label
+from mcstudy.errors import StudyError
+from mcstudy.plan import label, make_plan
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
+from mcstudy.spec import Study
 from mcstudy.spec.catalogs import NOUNS
 from mcstudy.spec.keys import find
 
 if TYPE_CHECKING:
-    from mcstudy.plan import Plan
+    from mcstudy.plan import Cell, Plan
 
 Settings = Mapping[str, Any]
 _MOST_VARIANTS = 4
@@ -59,8 +61,22 @@ def _shared(plan: Plan, describe: Callable[[Settings], Text]) -> Text:
     if len(found) == 1:
         return found[0]
     if len(found) > _MOST_VARIANTS:
+        own = list(dict.fromkeys(describe(cell.settings) for cell in _without_exceptions(plan)))
+        if len(own) == 1:
+            return (*(own[0] or ("none",)), ", except where said below")
         return (f"{len(found)} different ones, depending on the cell",)
     return (*words.listed([text or ("none",) for text in found], "or"), ", depending on the cell")
+
+
+def _without_exceptions(plan: Plan) -> tuple[Cell, ...]:
+    """The cells as they would be without `[[where]]`; none where the study needs it."""
+    data = plan.study.data
+    if not data.pop("where", ()):
+        return ()
+    try:
+        return make_plan(Study.model_validate(data, file=plan.study.file)).cells
+    except StudyError:
+        return ()
 
 
 def _varied(plan: Plan, key: str) -> Text:
@@ -199,7 +215,10 @@ def _every(settings: Settings) -> Text:
 
 def _evaluation(settings: Settings) -> Text:
     if settings["task"]["samples"] == "fresh":
-        return ("512 fixed points of the input distribution",)
+        rule = "the midpoints of as many equally likely parts of the input distribution"
+        if settings["task"]["n_inputs"] > 1:
+            rule = "Sobol points moved by half a cell, through the inverse of the input distribution"
+        return (f"512 fixed points: {rule}",)
     return ("the data the trial learns from",)
 
 

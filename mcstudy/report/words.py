@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcstudy.report.document import Code, Inline, Text
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 NONE = "\N{EN DASH}"
 """What stands for a number that does not exist."""
 
+_MOST_DECIMALS = 12
 _PARTS = ("activation", "init", "optimizer")
 
 
@@ -42,16 +43,30 @@ def bare_percent(rate: float, low: float, high: float) -> str:
 def interval(rate: float, low: float, high: float) -> str:
     """``49.5 to 50.1``, rounded outwards."""
     decimals = percent_decimals(rate, low, high)
-    unit = 10.0**decimals
-    # The slack keeps an end that is a round number where it is.
-    down = max(0.0, math.floor(low * 100 * unit + 1e-7) / unit)
-    up = min(100.0, math.ceil(high * 100 * unit - 1e-7) / unit)
-    return f"{figure(down / 100, decimals)} to {figure(up / 100, decimals)}"
+    return f"{_end(low, decimals, math.floor)} to {_end(high, decimals, math.ceil)}"
+
+
+def _end(rate: float, decimals: int, rounded: Callable[[float], int]) -> str:
+    """An end of an interval: no 0 or 100 unless it is exactly that, so maybe with more decimals than the other."""
+    while True:
+        unit = 10**decimals
+        # The slack keeps an end that is a round number where it is.
+        shown = rounded(round(100 * rate * unit, 7))
+        if rate in (0, 1) or 0 < shown < 100 * unit or decimals >= _MOST_DECIMALS:
+            return figure(shown / (100 * unit), decimals)
+        decimals += 1
 
 
 def figure(rate: float, decimals: int) -> str:
-    """A rate as a percentage of so many decimals; exactly nothing and all need none."""
-    return f"{100 * rate:.0f}" if rate in (0, 1) else f"{100 * rate:.{decimals}f}"
+    """A rate as a percentage of so many decimals, or more where it would be shown as the 0 or 100 that it is not.
+
+    Exactly nothing and all need none.
+    """
+    if rate in (0, 1):
+        return f"{100 * rate:.0f}"
+    while decimals < _MOST_DECIMALS and not 0 < round(100 * rate, decimals) < 100:
+        decimals += 1
+    return f"{100 * rate:.{decimals}f}"
 
 
 def rate(row: Mapping[str, Any], noun: str = "95 % interval ") -> str:

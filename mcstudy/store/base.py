@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
+DIGEST_LAYOUT = (
+    "SHA-256 of a cell's rows, from trial 0 on, in order; each row packed little-endian, without gaps: trial int64; "
+    f"outcome uint8, its place in ({', '.join(OUTCOMES)}), from 0; steps int32; loss_first, loss_last, each in the "
+    "cell's precision (IEEE 754, float32 or float64; NaN is 0x7fc00000 or 0x7ff8000000000000)"
+)
+"""How anyone computes the digest of a cell's rows again."""
+
 CHUNK = 131_072
 """Rows that a reader holds at once."""
 
@@ -81,6 +88,10 @@ class Store(ABC):
     @abstractmethod
     def read_manifest(self) -> dict[str, Any] | None:
         """The manifest, or None."""
+
+    @abstractmethod
+    def where(self, cell_id: str) -> str:
+        """Where the rows of a cell lie, for messages."""
 
     def ranges(self, cell_id: str) -> list[tuple[int, int]]:
         """The stored trials as ranges [start, stop): sorted, merged, not overlapping."""
@@ -163,7 +174,11 @@ class Store(ABC):
         return _frame(whole)
 
     def digest(self, cell_id: str, trials: int) -> str:
-        """SHA-256 (hex) of the first `trials` rows in trial order: each row packed, little-endian, in schema order."""
+        """SHA-256 (hex) of the first `trials` rows in trial order, packed as `DIGEST_LAYOUT` says.
+
+        Raises:
+            RunError: some of them are not stored, or are damaged.
+        """
         digest = hashlib.sha256()
         for rows in self.chunks(cell_id, trials):
             layout = np.dtype([(name, values.dtype.newbyteorder("<")) for name, values in rows.items()])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,12 +64,18 @@ class FolderStore(Store):
             parquet.open_shard(path, start, stop).close()
         return super().ranges(cell_id)
 
+    def where(self, cell_id: str) -> str:
+        """As in `Store`."""
+        return str(self._trials(cell_id))
+
     def _shards(self, cell_id: str) -> list[Shard]:
-        folder = self.path / "trials" / f"cell={cell_id}"
+        folder = self._trials(cell_id)
         try:
             names = sorted(os.listdir(folder))
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise RunError(f"{folder}: cannot be read ({error.strerror or error})") from error
         matches = (match for match in map(_SHARD.match, names) if match)
         return [Shard(int(match[1]), int(match[2]), folder / match[0]) for match in matches]
 
@@ -81,7 +88,7 @@ class FolderStore(Store):
         from mcstudy.store import parquet
 
         stop = start + len(rows["trial"])
-        path = self.path / "trials" / f"cell={cell_id}" / f"{start:013d}-{stop:013d}.parquet"
+        path = self._trials(cell_id) / f"{start:013d}-{stop:013d}.parquet"
         with _writing(path) as temporary:
             parquet.write_rows(temporary, rows, CHUNK)
 
@@ -99,8 +106,7 @@ class FolderStore(Store):
         """
         from mcstudy.store import parquet
 
-        path = self._history(cell_id)
-        return parquet.read_history(path) if path.is_file() else None
+        return parquet.read_history(self._history(cell_id))
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """As in `Store`, as indented JSON.
@@ -123,11 +129,18 @@ class FolderStore(Store):
             manifest = json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
-            raise RunError(f"{path}: cannot be read ({error})") from error
+        except (OSError, ValueError, RecursionError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise RunError(f"{path}: cannot be read ({why}); {self._again()}") from error
         if not isinstance(manifest, dict):
-            raise RunError(f"{path}: is not the record of a run")
+            raise RunError(f"{path}: is not the record of a run; {self._again()}")
         return manifest
+
+    def _again(self) -> str:
+        return f"`python -m mcstudy run STUDY.toml --out {shlex.quote(str(self.path))}` writes it anew"
+
+    def _trials(self, cell_id: str) -> Path:
+        return self.path / "trials" / f"cell={cell_id}"
 
     def _history(self, cell_id: str) -> Path:
         return self.path / "histories" / f"cell={cell_id}.parquet"

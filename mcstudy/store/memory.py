@@ -23,6 +23,10 @@ class MemoryStore(Store):
     def open(self) -> None:
         """As in `Store`; there is nothing to do."""
 
+    def where(self, cell_id: str) -> str:
+        """As in `Store`."""
+        return f"cell {cell_id} in memory"
+
     def _shards(self, cell_id: str) -> list[Shard]:
         return list(self._rows.get(cell_id, ()))
 
