@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
-from commands import Command
+from commands import Command, process
+
+from mcstudy import jit
+
+NARROW_BYTES = jit.pack_bytes() // 4
+"""Width of a pack, a quarter of this machine's."""
+
+Elsewhere = Mapping[str, "Future[Any]"]
+"""What the walk of `walk.py` says in processes of another kind: "generic" and "narrow"."""
 
 hypothesis.settings.register_profile("mcstudy", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("mcstudy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    """Walks in other processes, begun before the first test: most of their time is compiling, on another core."""
+    begun: dict[str, Future[Any]] = {}
+    with ThreadPoolExecutor(1) as pool:
+        if any(item.path.stem == "test_reproducibility" for item in request.session.items):
+            script = (str(Path(__file__).with_name("walk.py")),)
+            a, b = tmp_path_factory.mktemp("generic"), tmp_path_factory.mktemp("narrow")
+            begun["generic"] = pool.submit(
+                process, a, folder=a, start=script, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=""
+            )
+            begun["narrow"] = pool.submit(process, b, NARROW_BYTES, folder=b, start=script)
+        yield begun
+        pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import walk
 from commands import files, process
+from conftest import NARROW_BYTES, Elsewhere
 
 import mcstudy
 import mcstudy.engine.run
-from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.engine.program import build
 from mcstudy.engine.threads import Unit, run_unit, units
@@ -96,19 +96,18 @@ def _names() -> set[str]:
     return {part.name for catalog in listing.catalogs().values() for part in catalog.values()}
 
 
-def test_another_processor_changes_nothing(native: dict[str, Any], tmp_path: Path) -> None:
-    result = process(tmp_path, folder=tmp_path, start=(walk.__file__,), NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+def test_another_processor_changes_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
+    result = elsewhere["generic"].result()
     assert result.status == 0, result.err
     found = json.loads(result.out)
     assert found["pack"] == 16
     assert found["digests"] == native
 
 
-def test_narrower_packs_change_nothing(native: dict[str, Any], tmp_path: Path) -> None:
-    width = jit.pack_bytes() // 4
-    result = process(tmp_path, width, folder=tmp_path, start=(walk.__file__,))
+def test_narrower_packs_change_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
+    result = elsewhere["narrow"].result()
     assert result.status == 0, result.err
-    assert json.loads(result.out) == {"pack": width, "digests": native}
+    assert json.loads(result.out) == {"pack": NARROW_BYTES, "digests": native}
 
 
 def test_hash_seeds_and_locales_change_nothing(tmp_path: Path) -> None:
