@@ -38,7 +38,7 @@ class Shown(Progress):
         if sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=rows, unit="trial", unit_scale=True, smoothing=0.1, dynamic_ncols=True)
+            self._bar = tqdm(total=rows, unit=" trials", unit_scale=True, smoothing=0.1, dynamic_ncols=True)
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""
