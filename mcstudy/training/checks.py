@@ -10,21 +10,15 @@ from mcstudy import jit
 from mcstudy.catalog.dispatch import add_loss
 from mcstudy.kernels.layout import CONVERGED, DEAD, DIVERGED, RAN_OUT, RUNNING, STUCK, UNFINISHED
 from mcstudy.kernels.pack import as_bits, filled, fma, get, item, lane_count, load, store, where
-from mcstudy.training.data import fetch
+from mcstudy.training.data import locate
 from mcstudy.training.network import forward
 
 
 @jit.routine
 def _tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> Any:
     """Pass a tile of evaluation points through the network; returns where their targets are: address, column step."""
-    packed, inputs_at, targets_at, row, _ = points
     bottom, top = cell.first_layer, cell.first_layer + cell.layers
-    if packed:
-        x, y, columns = inputs_at + first, targets_at + first, row
-    else:
-        x, y, columns = item(layers, bottom).source, cell.targets, tile
-        fetch(memory, x, arrays[0], row, first, tile, item(layers, bottom).inputs)
-        fetch(memory, y, arrays[1], row, first, tile, item(layers, top - 1).outputs)
+    x, y, columns = locate(memory, item(layers, bottom), item(layers, top - 1), cell, points[:4], arrays, first, tile)
     forward(memory, layers, bottom, top, tile, x, columns)
     return y, columns
 

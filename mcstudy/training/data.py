@@ -125,3 +125,19 @@ def fetch(memory: Any, at: Any, table: Any, row: Any, first: Any, samples: Any, 
     for k in range(width):
         for s in range(samples):
             store(memory, at + k * samples + s, item(table, k * row + first + s))
+
+
+@jit.scalar
+def locate(memory: Any, bottom: Any, head: Any, cell: Any, source: Any, tables: Any, first: Any, tile: Any) -> Any:
+    """Where a tile of samples from number `first` on lies: its inputs, its targets, the step between their columns.
+
+    `source` is (packed, address of the inputs, address of the targets, step between their columns); samples that are
+    not packed come from the two `tables` and are repeated over the lanes of the cell's own tile.
+    """
+    packed, inputs_at, targets_at, row = source
+    x, y, columns = inputs_at + first, targets_at + first, row
+    if not packed:
+        x, y, columns = bottom.source, cell.targets, tile
+        fetch(memory, x, tables[0], row, first, tile, bottom.inputs)
+        fetch(memory, y, tables[1], row, first, tile, head.outputs)
+    return x, y, columns

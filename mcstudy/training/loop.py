@@ -33,19 +33,18 @@ def _advance(
     `data` is (packed, address of the inputs, address of the targets, step at which the ring's first sample is due).
     """
     packed, inputs_at, targets_at, origin = data
-    table_inputs, table_targets = tables
     batch = cell.batch
     size = group.size
     position = ((step - origin) % group.pass_steps) * batch
     if cell.fused:
         samples = (packed, inputs_at, targets_at, size, position, size)
-        return step + fused_steps(memory, layers, cell, samples, table_inputs, table_targets, until - step, stop)
+        return step + fused_steps(memory, layers, cell, samples, tables, until - step, stop)
     while step < until:
         if item(stop, 0) != 0:
             return step
         count = min(batch, size - position)
         samples = (packed, inputs_at, targets_at, size, position, count)
-        batch_step(memory, layers, cell, samples, table_inputs, table_targets, step)
+        batch_step(memory, layers, cell, samples, tables, step)
         step += 1
         position += count
         if position >= size:

@@ -11,7 +11,7 @@ from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
-from mcstudy.training.data import fetch
+from mcstudy.training.data import locate
 from mcstudy.training.network import (
     ONE,
     add_gradients,
@@ -57,15 +57,13 @@ def _update_layer(memory: Any, layers: Any, i: Any, cell: Any, hyper: Any, step:
 
 
 @jit.routine
-def batch_step(
-    memory: Any, layers: Any, cell: Any, samples: Any, table_inputs: Any, table_targets: Any, step: Any
-) -> None:
+def batch_step(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, step: Any) -> None:
     """One step on a batch: mean gradient over its samples in ascending order, then the update.
 
     `samples` is (packed, address of the inputs, address of the targets, step between their columns, first sample,
     number of samples); where not packed, they come from the tables.
     """
-    packed, inputs_at, targets_at, row, position, batch = samples
+    position, batch = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
     bottom, head = item(layers, first), item(layers, last - 1)
     outputs = head.outputs
@@ -77,12 +75,7 @@ def batch_step(
     done = np.int64(0)
     while done < batch:
         tile = min(cell.tile, batch - done)
-        if packed:
-            x, y, columns = inputs_at + position + done, targets_at + position + done, row
-        else:
-            x, y, columns = bottom.source, cell.targets, tile
-            fetch(memory, x, table_inputs, row, position + done, tile, bottom.inputs)
-            fetch(memory, y, table_targets, row, position + done, tile, outputs)
+        x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position + done, tile)
         forward(memory, layers, first, last, tile, x, columns)
         loss_gradient(
             cell.loss,
@@ -189,28 +182,21 @@ def _fused_update(memory: Any, layer: Any, source: Any, row: Any) -> None:
 
 
 @jit.routine
-def fused_steps(
-    memory: Any, layers: Any, cell: Any, samples: Any, table_inputs: Any, table_targets: Any, count: Any, stop: Any
-) -> Any:
+def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, count: Any, stop: Any) -> Any:
     """`count` steps of plain SGD on one sample each; returns how many were done, less only when asked to stop.
 
     The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`,
     its last entry the number of samples of a pass.
     """
-    packed, inputs_at, targets_at, row, position, size = samples
+    position, size = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
     rate = cell.hyper[0]
-    columns = row if packed else 1
     for step in range(count):
         if item(stop, 0) != 0:
             return step
         bottom, head = item(layers, first), item(layers, last - 1)
         outputs = head.outputs
-        x, y = inputs_at + position, targets_at + position
-        if not packed:
-            x, y = bottom.source, cell.targets
-            fetch(memory, x, table_inputs, row, position, 1, bottom.inputs)
-            fetch(memory, y, table_targets, row, position, 1, outputs)
+        x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position, ONE)
         forward_sample(memory, layers, first, last, x, columns)
         _output_delta(memory, head, cell, y, columns, -rate / outputs)
         for i in range(last - 1, first - 1, -1):
