@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
+from mcstudy import listing
 from mcstudy.errors import RunError, StudyError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def report(folder: str) -> None:
     "kind",
     required=False,
     metavar="[KIND]",
-    type=click.Choice(["activations", "inits", "optimizers", "losses", "tasks", "inputs"]),
+    type=click.Choice(listing.KINDS),
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def list_parts(kind: str | None, as_json: bool) -> None:
@@ -156,8 +157,6 @@ def list_parts(kind: str | None, as_json: bool) -> None:
 
     KIND is one of activations, inits, optimizers, losses, tasks, inputs; all of them by default.
     """
-    from mcstudy import listing
-
     kinds = listing.KINDS if kind is None else (kind,)
     if as_json:
         click.echo(json.dumps(listing.entries(kinds), indent=2, ensure_ascii=False))
@@ -245,13 +244,17 @@ def _table(rates: pd.DataFrame, keys: list[str]) -> str:
                 *(str(row[outcome]) for outcome in columns[-4:]),
             ]
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
-    text = len(keys or ["cell"])
-    align = [str.ljust] * text + [str.rjust] * (len(columns) - text)
-    lines = ["  ".join(f(value, width) for f, value, width in zip(align, row, widths, strict=True)) for row in rows]
+    lines = _aligned(rows, len(keys or ["cell"]))
     if len(rates) > TABLE_ROWS:
         lines.append(f"... and {len(rates) - TABLE_ROWS} more cells in rates.csv")
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(lines)
+
+
+def _aligned(rows: list[list[str]], left: int) -> list[str]:
+    """Rows as lines with their columns below each other, the first `left` of them to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    align = [str.ljust] * left + [str.rjust] * (len(widths) - left)
+    return ["  ".join(f(v, w) for f, v, w in zip(align, row, widths, strict=True)).rstrip() for row in rows]
 
 
 def _plan_text(made: Plan, store: FolderStore) -> str:
@@ -271,12 +274,11 @@ def _plan_text(made: Plan, store: FolderStore) -> str:
                 *cell.labels.values(),
                 str(settings["train"]["steps"]),
                 str(settings["task"]["batch"]),
-                str(cost.parameter_count(cell)),
+                str(cell.parameters),
                 f"{count:,}",
             ]
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["  ".join(v.ljust(w) for v, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = _aligned(rows, len(rows[0]))
     cells = len(made.cells)
     seconds = cost.study_seconds(made.cells, study.trials)
     head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials"

@@ -280,7 +280,7 @@ def _thinned(checks: int) -> NDArray[np.int64]:
 
 def _grid(cell: Cell, sums: Tally) -> NDArray[np.int64]:
     last, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
-    checks = -(-last // every) + 1
+    checks = cell.checks
     if checks <= CURVE_POINTS:
         every_check: NDArray[np.int64] = np.minimum(np.arange(checks, dtype=np.int64) * every, last)
         return every_check

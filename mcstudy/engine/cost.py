@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstudy.engine.sharing import draws_while_training, groups
-from mcstudy.plan import Cell
+from mcstudy.plan import Cell, parameter_count
 
 # Nanoseconds a value of one trial, on one core of a machine with AVX-512; other machines are a few times slower.
 DRAW, SHUFFLE, MULTIPLY_ADD, UNIT, PARAMETER, OVERHEAD, INITIAL = 0.3, 3.0, 0.012, 0.15, 0.15, 0.6, 6.0
@@ -26,22 +26,14 @@ def trial_nanoseconds(cells: Sequence[Cell]) -> float:
 
 def _training(cell: Cell) -> float:
     task, steps = cell.settings["task"], cell.settings["train"]["steps"]
-    widths = [task["n_inputs"], *cell.settings["network"]["hidden"], task["n_outputs"]]
-    weights = sum(n * m for n, m in zip(widths, widths[1:], strict=False))
-    units = sum(widths[1:])
+    weights = parameter_count(cell.widths, bias=False)
+    units = sum(cell.widths[1:])
     sample = 3 * weights * MULTIPLY_ADD + units * UNIT
     points = 512 if task["samples"] == "fresh" else task["size"]
     checks = steps // cell.settings["converge"]["every"] + 1
     forward = weights * MULTIPLY_ADD + units * UNIT / 2
     update = OVERHEAD + weights * PARAMETER / task["batch"]
     return float(steps * (task["batch"] * sample + update) + checks * points * forward + (weights + units) * INITIAL)
-
-
-def parameter_count(cell: Cell) -> int:
-    """Weights and biases of a cell's network."""
-    network, task = cell.settings["network"], cell.settings["task"]
-    widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
-    return sum((n + bool(network["bias"])) * m for n, m in zip(widths, widths[1:], strict=False))
 
 
 def study_seconds(cells: Sequence[Cell], trials: int) -> float:

@@ -49,17 +49,12 @@ class Program:
     @property
     def checks(self) -> list[int]:
         """Number of checks of each cell, step 0 included."""
-        return [check_count(cell) for cell in self.cells]
-
-
-def check_count(cell: Cell) -> int:
-    """Number of checks of a trial that runs to its last step."""
-    return -(-int(cell.settings["train"]["steps"]) // int(cell.settings["converge"]["every"])) + 1
+        return [cell.checks for cell in self.cells]
 
 
 def kept_trials(cell: Cell) -> int:
     """How many trials of a cell, from the first, have their loss at every check kept."""
-    return min(HISTORY_TRIALS, max(LEAST_HISTORY_TRIALS, HISTORY_LOSSES // check_count(cell)))
+    return min(HISTORY_TRIALS, max(LEAST_HISTORY_TRIALS, HISTORY_LOSSES // cell.checks))
 
 
 def check_steps(cell: Cell) -> np.ndarray:
@@ -80,7 +75,7 @@ def check_memory(cells: Iterable[Cell], file: str | None = None) -> None:
         StudyError: a cell would need more than `MOST_BYTES` in each thread.
     """
     for cell in cells:
-        need = lay_out([cell]).bytes + 8 * kept_trials(cell) * check_count(cell)
+        need = lay_out([cell]).bytes + 8 * kept_trials(cell) * cell.checks
         if need > MOST_BYTES:
             message = (
                 f"{cell.label}: would need {need / 2**30:,.1f} GiB of memory in every thread, and "

@@ -146,17 +146,16 @@ def _cell(
 ) -> dict[str, Any]:
     settings = cell.settings
     network, training, task = settings["network"], settings["train"], settings["task"]
-    widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
+    widths = cell.widths
     optimizer = OPTIMIZERS[training["optimizer"]["name"]]
     hyper = optimizer.hyper(training["optimizer"])
     biased = network["bias"]
-    sizes = [n * m + (m if biased else 0) for n, m in zip(widths, widths[1:], strict=False)]
-    count = sum(sizes)
+    count = cell.parameters
     parameters = memory.take(count)
     slots = memory.take(optimizer.slots * count)
     row: dict[str, Any] = {
         "first_layer": len(layers),
-        "layers": len(sizes),
+        "layers": len(widths) - 1,
         "parameters": parameters,
         "count": count,
         "slots": slots,
@@ -187,7 +186,7 @@ def _cell(
         axes.extend(_axes(init, count))
     at = parameters
     for n, m in zip(widths, widths[1:], strict=False):
-        last = len(layers) - row["first_layer"] == len(sizes) - 1
+        last = len(layers) - row["first_layer"] == len(widths) - 2
         activation = network["output"] if last else network["activation"]
         weight = _distribution(init, n, m)
         bias = _distribution(init.get("bias", {"name": "zeros"}), n, m)

@@ -7,7 +7,6 @@ and the size of units are free.
 from __future__ import annotations
 
 import heapq
-import itertools
 import math
 import os
 import queue
@@ -20,9 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mcstudy.engine.cost import trial_nanoseconds
-from mcstudy.engine.program import Program, build, check_count, kept_trials
+from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
-from mcstudy.plan import Cell, Table
+from mcstudy.plan import Cell, Table, parameter_count
 
 UNIT_SECONDS = 0.5
 UNITS_PER_THREAD = 16
@@ -86,7 +85,7 @@ def units(
         for cell in group:
             ranges = tuple(missing(cell))
             if ranges:
-                alike.setdefault((ranges, check_count(cell)), []).append(cell)
+                alike.setdefault((ranges, cell.checks), []).append(cell)
         for (ranges, _), members in alike.items():
             for part in _parts(members):
                 plans.append((build(part, tables), ranges))
@@ -105,9 +104,7 @@ def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     lot: list[Cell] = []
     packs = 0
     for cell in cells:
-        task = cell.settings["task"]
-        widths = [task["n_inputs"], *cell.settings["network"]["hidden"], task["n_outputs"]]
-        need = 8 * sum((n + 1) * m for n, m in itertools.pairwise(widths))
+        need = 8 * parameter_count(cell.widths, bias=True)
         if lot and packs + need > MOST_STATE_PACKS:
             yield lot
             lot, packs = [], 0

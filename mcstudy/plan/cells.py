@@ -12,7 +12,7 @@ from typing import Any
 
 from mcstudy.errors import Fault, StudyError, path_text, shown
 from mcstudy.plan.labels import label
-from mcstudy.plan.settings import Chosen, Tables, make_settings, task_value
+from mcstudy.plan.settings import Chosen, Tables, layer_widths, make_settings, parameter_count, task_value
 from mcstudy.plan.tables import Table
 from mcstudy.spec import KEYS, Study
 from mcstudy.spec.values import Level, fits, settings
@@ -41,6 +41,21 @@ class Cell:
     def label(self) -> str:
         """All its labels; for messages."""
         return ", ".join(self.labels.values()) or "the only cell"
+
+    @property
+    def widths(self) -> list[int]:
+        """Numbers of units from the inputs to the outputs."""
+        return layer_widths(self.settings["task"], self.settings["network"]["hidden"])
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights and biases."""
+        return parameter_count(self.widths, self.settings["network"]["bias"])
+
+    @property
+    def checks(self) -> int:
+        """Number of checks of a trial that runs to its last step, step 0 included."""
+        return -(-int(self.settings["train"]["steps"]) // int(self.settings["converge"]["every"])) + 1
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -231,11 +231,20 @@ def _steps(chosen: Chosen, task: Mapping[str, Any]) -> int:
     return int(steps)
 
 
+def layer_widths(task: Mapping[str, Any], hidden: Sequence[int]) -> list[int]:
+    """Numbers of units from the inputs to the outputs."""
+    return [task["n_inputs"], *hidden, task["n_outputs"]]
+
+
+def parameter_count(widths: Sequence[int], bias: bool) -> int:
+    """Weights and biases of a dense network."""
+    return sum((before + bias) * after for before, after in itertools.pairwise(widths))
+
+
 def _network(chosen: Chosen, task: Mapping[str, Any]) -> dict[str, Any]:
     hidden, bias = chosen.get("network.hidden"), chosen.get("network.bias")
     activation, output = chosen.get("network.activation"), chosen.get("network.output")
-    widths = [task["n_inputs"], *hidden, task["n_outputs"]]
-    count = sum((before + bias) * after for before, after in itertools.pairwise(widths))
+    count = parameter_count(layer_widths(task, hidden), bias)
     return {
         "hidden": hidden,
         "bias": bias,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mcstudy.errors import StudyError
-from mcstudy.plan import label, make_plan
+from mcstudy.plan import label, layer_widths, make_plan, parameter_count
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
 from mcstudy.spec import Study
@@ -157,8 +156,8 @@ def _data(settings: Settings) -> Text:
 
 def _network(settings: Settings) -> Text:
     network, task = settings["network"], settings["task"]
-    widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
-    parameters = sum((a + bool(network["bias"])) * b for a, b in itertools.pairwise(widths))
+    widths = layer_widths(task, network["hidden"])
+    parameters = parameter_count(widths, network["bias"])
     biases = "with biases" if network["bias"] else "without biases"
     return (f"{'-'.join(map(str, widths))}, {biases}: {words.count(parameters, 'parameter')}",)
 
