@@ -15,6 +15,8 @@ _HOMES = {
     "losses": "LOSSES",
     "tasks": "TASKS",
     "inputs": "INPUTS",
+    "schedules": "SCHEDULES",
+    "regularizers": "REGULARIZERS",
 }
 """The table of each catalog module."""
 

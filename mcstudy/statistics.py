@@ -39,6 +39,8 @@ class Tally:
         steps: (k,) the distinct steps at which trials converged, ascending.
         counts: (k,) how many converged at each.
         loss_median: median of the last loss of the trials that neither converged nor diverged; NaN without any.
+        dead_converged, dead_failed: mean number of hidden units of the trials that converged, and of those that neither
+            converged nor diverged, whose derivative was zero at every evaluation point in the end; NaN without any.
     """
 
     trials: int
@@ -46,6 +48,8 @@ class Tally:
     steps: NDArray[np.int64]
     counts: NDArray[np.int64]
     loss_median: float
+    dead_converged: float
+    dead_failed: float
 
     def quantile(self, q: float) -> float:
         """A quantile of the steps of the converged (linear between order statistics, Hyndman and Fan's type 7)."""
@@ -101,8 +105,10 @@ def tally(store: Store, cell_id: str, trials: int) -> Tally:
     """
     outcomes = np.zeros(len(OUTCOMES), np.int64)
     steps, counts, losses = [], [], []
-    for rows in store.chunks(cell_id, trials, ["outcome", "steps", "loss_last"]):
+    dead = np.zeros(len(OUTCOMES), np.int64)
+    for rows in store.chunks(cell_id, trials, ["outcome", "steps", "loss_last", "dead_units"]):
         outcome = rows["outcome"]
+        dead += np.bincount(outcome, rows["dead_units"], minlength=len(OUTCOMES)).astype(np.int64)
         outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
         found = np.unique(rows["steps"][outcome == CONVERGED], return_counts=True)
         steps.append(found[0])
@@ -113,7 +119,16 @@ def tally(store: Store, cell_id: str, trials: int) -> Tally:
     np.add.at(sums, place, np.concatenate(counts))
     if outcomes.sum() != trials or sums.sum() != outcomes[CONVERGED]:
         raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
-    return Tally(trials, tuple(outcomes.tolist()), distinct.astype(np.int64), sums, _median(losses))
+    means = (_ratio(dead[which].sum(), outcomes[which].sum()) for which in (_ENDS == CONVERGED, ~_WELL))
+    return Tally(trials, tuple(outcomes.tolist()), distinct.astype(np.int64), sums, _median(losses), *means)
+
+
+_ENDS = np.arange(len(OUTCOMES))
+_WELL = (_ENDS == CONVERGED) | (_ENDS == DIVERGED)
+
+
+def _ratio(total: Any, count: Any) -> float:
+    return float(total / count) if count else math.nan
 
 
 def tallies(plan: Plan, store: Store, trials: int | None = None) -> dict[str, Tally]:
@@ -135,7 +150,8 @@ def rates(
     Returns:
         The columns of ``rates.csv``: cell, a label for each varied key, trials, converged, rate with its 95 % Wilson
         interval (rate_low, rate_high), the count of every other outcome, the quartiles of the steps of the converged
-        trials, and the median of the last loss of those that neither converged nor diverged (NaN without any).
+        trials, the median of the last loss of those that neither converged nor diverged (NaN without any), and the
+        mean number of dead hidden units of both kinds.
 
     Raises:
         RunError: some trials are not stored.
@@ -161,6 +177,8 @@ def rates(
                 "steps_median": sums.quantile(0.5),
                 "steps_q75": sums.quantile(0.75),
                 "loss_median": sums.loss_median,
+                "dead_units_converged": sums.dead_converged,
+                "dead_units_failed": sums.dead_failed,
             }
         )
     frame = pd.DataFrame(rows)

@@ -9,157 +9,192 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import naive_activations
+import naive_losses
+import naive_optimizers
 import numpy as np
-from naive_draws import Array, Settings, batches, initial_parameters, layer_shapes, quantile_points, sample_set
+from naive_draws import (
+    DROPOUT,
+    SLOPES,
+    Array,
+    Settings,
+    batches,
+    initial_parameters,
+    layer_shapes,
+    quantile_points,
+    sample_set,
+    unit_uniforms,
+)
+from naive_inits import scale_by_data
 
 # ---------------------------------------------------------------------------------------------- networks
 
 
-def sigmoid(z: Array) -> Array:
-    return np.exp(np.minimum(z, 0)) / (1 + np.exp(-np.abs(z)))  # not 0 before e^z is
+class Noise:
+    """The random numbers of one trial's units in training."""
 
+    def __init__(self, settings: Settings, trial: int) -> None:
+        self.seed, self.trial, self.rates = settings["seed"], trial, settings["network"]["dropout"]
 
-def activation(part: Settings, z: Array) -> tuple[Array, Array]:
-    """f(z) and f'(z)."""
-    below = np.minimum(z, 0)
-    match part["name"]:
-        case "linear":
-            return z, np.ones_like(z)
-        case "relu":
-            return np.maximum(z, 0), (z > 0).astype(z.dtype)
-        case "leaky_relu":
-            slope = np.where(z > 0, z.dtype.type(1), z.dtype.type(part["negative_slope"]))
-            return z * slope, slope
-        case "elu" | "selu":
-            alpha, scale = part.get("alpha", 1.6732632423543772), 1.0
-            if part["name"] == "selu":
-                scale = 1.0507009873554805
-            value = np.where(z > 0, z, alpha * np.expm1(below))
-            return scale * value, scale * np.where(z > 0, z.dtype.type(1), alpha * np.exp(below))
-        case "tanh":
-            return np.tanh(z), 1 - np.tanh(z) ** 2
-        case "sigmoid":
-            return sigmoid(z), sigmoid(z) * (1 - sigmoid(z))
-        case "softplus":
-            beta, straight = part["beta"], part["beta"] * z > part["threshold"]
-            return (
-                np.where(straight, z, np.logaddexp(0, beta * z) / beta),
-                np.where(straight, z.dtype.type(1), sigmoid(beta * z)),
-            )
-    raise ValueError(part["name"])
+    def slopes(self, layer: int, numbers: Array, z: Array) -> Array:
+        """Uniforms for the sums z (samples, units) of a layer; `numbers` are the samples' in training."""
+        return unit_uniforms(self.seed, SLOPES, self.trial, layer, numbers, z.shape[1]).astype(z.dtype)
+
+    def factors(self, layer: int, numbers: Array, z: Array) -> Array:
+        """What dropout multiplies the units' outputs by."""
+        if layer == len(self.rates) or not self.rates[layer]:
+            return np.ones_like(z)
+        u = unit_uniforms(self.seed, DROPOUT, self.trial, layer, numbers, z.shape[1])
+        return np.where(u < self.rates[layer], 0, 1 / (1 - self.rates[layer])).astype(z.dtype)
 
 
 class Network:
     """A dense network whose weights and biases are views of one flat array of parameters.
 
     Attributes:
-        parameters: (parameters,) layer by layer: weights (out, in) row by row, then biases.
-        weights: (out, in) of each layer.
+        parameters: (parameters,) layer by layer: weights (out, in) row by row, biases, a trained slope.
+        weights: (out, in) of each layer; ones where the hidden units are only added up.
         biases: (out,) of each layer, or (0,) without biases.
+        own: (1,) the trained slope of each layer's activation, or (0,) of others.
         parts: the activation of each layer.
+        trained: whether a layer's weights are.
     """
 
     def __init__(self, settings: Settings, parameters: Array) -> None:
         network, shapes = settings["network"], layer_shapes(settings)
-        self.parameters = parameters
-        self.weights, self.biases = [], []
-        for n, m in shapes:
-            self.weights.append(parameters[: n * m].reshape(m, n))
-            self.biases.append(parameters[n * m :][: m * network["bias"]])
-            parameters = parameters[n * m + m * network["bias"] :]
-        self.parts = [network["activation"]] * (len(shapes) - 1) + [network["output"]]
+        self.parameters, self.loss_part = parameters, settings["train"]["loss"]
+        output = network["output"]
+        sums = output["name"] == "sum"
+        self.parts = [network["activation"]] * (len(shapes) - 1) + [{"name": "linear"} if sums else output]
+        self.trained = [True] * (len(shapes) - 1) + [not sums]
+        self.weights, self.biases, self.own = [], [], []
+        for (n, m), part, trained in zip(shapes, self.parts, self.trained, strict=True):
+            counts = n * m * trained, m * network["bias"] * trained, int(part["name"] == "prelu")
+            weights, biases, own, parameters = np.split(parameters, np.cumsum(counts))
+            self.weights.append(weights.reshape(m, n) if trained else np.ones((m, n), parameters.dtype))
+            self.biases.append(biases)
+            self.own.append(own)
 
-    def forward(self, x: Array) -> tuple[list[Array], list[Array], list[Array]]:
-        """The input of each layer and, last, the output; the sums z of each layer; f'(z)."""
-        values, sums, slopes = [x], [], []
-        for weights, biases, part in zip(self.weights, self.biases, self.parts, strict=True):
+    def forward(
+        self, x: Array, noise: Noise | None = None, numbers: Array | None = None
+    ) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
+        """The input of each layer and, last, the output; the sums z of each layer; f'(z); df(z) by the trained slope.
+
+        With `noise`, units are left out and have random slopes; the samples' `numbers` in training choose them.
+        """
+        values, sums, slopes, by_own = [x], [], [], []
+        for i, (weights, biases, own, part) in enumerate(
+            zip(self.weights, self.biases, self.own, self.parts, strict=True)
+        ):
             z = values[-1] @ weights.T
-            sums.append(z + biases if biases.size else z)
-            f, slope = activation(part, sums[-1])
-            values.append(f)
-            slopes.append(slope)
-        return values, sums, slopes
+            z = z + biases if biases.size else z
+            rise = np.zeros_like(z)
+            if own.size:
+                f, slope, rise = naive_activations.trained(part, z, own[0])
+            elif noise and part["name"] == "rrelu":
+                f, slope = naive_activations.noisy(part, z, noise.slopes(i, numbers, z))
+            else:
+                f, slope = naive_activations.activation(part, z)
+            factor = noise.factors(i, numbers, z) if noise else np.ones_like(z)
+            sums.append(z)
+            values.append(f * factor)
+            slopes.append(slope * factor)
+            by_own.append(rise * factor)
+        return values, sums, slopes, by_own
 
     def loss(self, x: Array, y: Array) -> Any:
-        """The mean over samples and outputs."""
-        return np.mean((self.forward(x)[0][-1] - y) ** 2)
+        """The mean over samples and, of most losses, outputs."""
+        return naive_losses.loss(self.loss_part, self.forward(x)[0][-1], y)
 
-    def backward(self, x: Array, y: Array) -> Iterator[tuple[int, Array, Array]]:
-        """(layer, gradient of its weights, of its biases), the last layer first.
+    def backward(
+        self, x: Array, y: Array, noise: Noise | None = None, numbers: Array | None = None
+    ) -> Iterator[tuple[int, Array, Array, Array]]:
+        """(layer, gradient of its weights, of its biases, of its trained slope), the last layer first.
 
         The error passes back through a layer's weights when the next layer is asked for, as they are then.
         """
-        values, _, slopes = self.forward(x)
-        delta = 2 * (values[-1] - y) / y.size * slopes[-1]
+        values, _, slopes, by_own = self.forward(x, noise, numbers)
+        error = naive_losses.gradient(self.loss_part, values[-1], y)
         for i in range(len(self.weights) - 1, -1, -1):
-            yield i, delta.T @ values[i], delta.sum(axis=0)
+            delta = error * slopes[i]
+            own = np.array([np.sum(error * by_own[i])]) if self.own[i].size else np.zeros(0)
+            yield i, delta.T @ values[i], delta.sum(axis=0), own
             if i > 0:
-                delta = delta @ self.weights[i] * slopes[i - 1]
+                error = delta @ self.weights[i]
 
     def gradient(self, x: Array, y: Array) -> Array:
         """The gradient of the loss, in the order of `parameters`."""
-        parts = [np.append(w, b if self.biases[i].size else []) for i, w, b in self.backward(x, y)]
+        parts = []
+        for i, w, b, own in self.backward(x, y):
+            if self.trained[i]:
+                parts.append(np.concatenate([w.ravel(), b if self.biases[i].size else [], own]))
         return np.concatenate(parts[::-1])
 
 
-# ---------------------------------------------------------------------------------------------- optimizers
-
-
-def update(o: Settings, p: Array, g: Array, state: list[Array], n: int) -> None:
-    """Update parameters p by their gradient g in step n = 1, 2, … as PyTorch does, and three arrays of state."""
-    first, second, third = state
-    g = g + o["weight_decay"] * p
-    match o["name"]:
-        case "sgd":
-            if o["momentum"]:
-                first[:] = g if n == 1 else o["momentum"] * first + (1 - o["dampening"]) * g
-                g = g + o["momentum"] * first if o["nesterov"] else first
-            p -= o["lr"] * g
-        case "adam":
-            beta1, beta2 = o["betas"]
-            first[:] = beta1 * first + (1 - beta1) * g
-            second[:] = beta2 * second + (1 - beta2) * g * g
-            p -= o["lr"] * (first / (1 - beta1**n)) / (np.sqrt(second / (1 - beta2**n)) + o["eps"])
-        case "rmsprop":
-            first[:] = o["alpha"] * first + (1 - o["alpha"]) * g * g
-            second[:] = o["alpha"] * second + (1 - o["alpha"]) * g
-            size = np.sqrt(first - second * second if o["centered"] else first) + o["eps"]
-            third[:] = o["momentum"] * third + g / size
-            p -= o["lr"] * third
-        case "adagrad":
-            if n == 1:
-                first[:] = o["initial_accumulator_value"]
-            first += g * g
-            p -= o["lr"] / (1 + (n - 1) * o["lr_decay"]) * g / (np.sqrt(first) + o["eps"])
-        case unknown:
-            raise ValueError(unknown)
-
-
 class Trainer:
-    """Steps of one network: gradients, the optimizer's state, and the two departures from gradient descent."""
+    """Steps of one network: gradients, what changes them, the optimizer, and two departures from gradient descent."""
 
-    def __init__(self, settings: Settings, network: Network) -> None:
+    def __init__(self, settings: Settings, network: Network, trial: int) -> None:
         self.options, self.network, self.n = settings["train"], network, 0
+        self.noise, self.samples = Noise(settings, trial), 0
         flat = [np.zeros_like(network.parameters) for _ in range(3)]
         views = [Network(settings, state) for state in flat]
-        self.weight_state = [[view.weights[i] for view in views] for i in range(len(network.weights))]
-        self.bias_state = [[view.biases[i] for view in views] for i in range(len(network.weights))]
+        count = range(len(network.weights))
+        self.state = {
+            name: [[getattr(view, name)[i] for view in views] for i in count] for name in ("weights", "biases", "own")
+        }
 
     def step(self, x: Array, y: Array) -> None:
         self.n += 1
-        gradients = self.network.backward(x, y)
+        numbers = np.arange(self.samples, self.samples + len(x))
+        self.samples += len(x)
+        gradients = self.network.backward(x, y, self.noise, numbers)
         if self.options["backward"] == "exact":
-            gradients = iter(list(gradients))  # all errors pass back before anything is updated
-        for i, weights, biases in gradients:
-            self._update(i, weights, biases)
+            # All errors pass back before anything is updated.
+            gradients = iter(self._clipped([self._adjusted(*each) for each in gradients]))
+        else:
+            gradients = (self._adjusted(*each) for each in gradients)
+        for i, *parts in gradients:
+            self._update(i, *parts)
 
-    def _update(self, i: int, weights: Array, biases: Array) -> None:
-        optimizer, b = self.options["optimizer"], self.network.biases[i]
-        update(optimizer, self.network.weights[i], weights, self.weight_state[i], self.n)
+    def _adjusted(self, i: int, *gradients: Array) -> list[Any]:
+        """With the penalty's gradient, each number cut to the largest that is allowed."""
+        weights, *others = gradients
+        if self.options["regularizer"] and self.network.trained[i]:
+            part = self.options["regularizer"]
+            if part["name"] != "repulsion" or i < len(self.network.weights) - 1:
+                weights = weights + naive_optimizers.penalty_gradient(part, self.network.weights[i])
+        limit = self.options["clip_value"]
+        cut = [np.clip(g, -limit, limit) for g in (weights, *others)] if limit else [weights, *others]
+        return [i, *cut]
+
+    def _clipped(self, gradients: list[list[Any]]) -> list[list[Any]]:
+        """All scaled together to the largest norm that is allowed."""
+        limit = self.options["clip_norm"]
+        if not limit:
+            return gradients
+        total = 0.0
+        for i, weights, biases, own in gradients:
+            if self.network.trained[i]:
+                total += np.sum(weights**2) + (np.sum(biases**2) if self.network.biases[i].size else 0)
+            total += np.sum(own**2)
+        factor = min(1.0, limit / (np.sqrt(total) + 1e-6))
+        return [[i, weights * factor, biases * factor, own * factor] for i, weights, biases, own in gradients]
+
+    def _update(self, i: int, weights: Array, biases: Array, own: Array) -> None:
+        network, optimizer = self.network, dict(self.options["optimizer"])
+        if self.options["schedule"]:
+            rate, steps = optimizer["lr"], self.options["steps"]
+            optimizer["lr"] = rate * naive_optimizers.factor(self.options["schedule"], self.n - 1, rate, steps)
+        if network.trained[i]:
+            naive_optimizers.update(optimizer, network.weights[i], weights, self.state["weights"][i], self.n)
+        b = network.biases[i]
         if b.size and self.options["bias_update"] == "decay":
             b -= optimizer["lr"] * b
         elif b.size:
-            update(optimizer, b, biases, self.bias_state[i], self.n)
+            naive_optimizers.update(optimizer, b, biases, self.state["biases"][i], self.n)
+        if own.size:
+            naive_optimizers.update(optimizer, network.own[i], own, self.state["own"][i], self.n)
 
 
 # ---------------------------------------------------------------------------------------------- a trial
@@ -180,6 +215,33 @@ def outcome_after_all(losses: list[float], slopes: list[Array]) -> str:
     return "stuck" if before and not min(after) < 0.99 * min(before) else "unfinished"
 
 
+def accuracy(settings: Settings, o: Array, y: Array) -> float:
+    """The share of the samples whose outputs o (samples, outputs) are all on the side of their targets y."""
+    labels, logits = settings["task"]["labels"], settings["train"]["loss"]["name"] in ("binary_cross_entropy", "hinge")
+    if labels == "classes":
+        return float(np.mean(o.argmax(axis=1) == y.argmax(axis=1)))
+    if labels == "signs":
+        return float(np.mean(np.all((o > 0) == (y > 0), axis=1)))
+    return float(np.mean(np.all((o > (0 if logits else 0.5)) == (y > 0.5), axis=1)))
+
+
+def converged(settings: Settings, network: Network, points: tuple[Array, Array], loss: float) -> bool:
+    """Whether every criterion holds."""
+    wanted = settings["converge"]
+    met = wanted["loss"] is None or loss <= wanted["loss"]
+    if wanted["accuracy"] is not None:
+        met &= accuracy(settings, network.forward(points[0])[0][-1], points[1]) >= wanted["accuracy"] - 1e-9
+    if wanted["weights"] is not None:
+        target = np.array(wanted["weights"]["target"])
+        met &= bool(np.abs(network.parameters - target).max() <= wanted["weights"]["within"])
+    return met
+
+
+def dead_units(slopes: list[Array]) -> int:
+    """Hidden units whose derivative is zero at every point."""
+    return sum(int(np.all(slope == 0, axis=0).sum()) for slope in slopes[:-1])
+
+
 def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = None) -> dict[str, Any]:
     """Train one trial.
 
@@ -189,15 +251,17 @@ def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = No
         table: inputs (samples, inputs) and targets (samples, outputs) of a table task.
 
     Returns:
-        outcome, steps, and at the checks up to the one that ended it: losses (checks,), parameters
+        outcome, steps, dead units, and at the checks up to the one that ended it: losses (checks,), parameters
         (checks, parameters).
     """
     dtype = np.dtype(settings["train"]["precision"]).type
     network = Network(settings, initial_parameters(settings, trial).astype(dtype))
-    trainer = Trainer(settings, network)
+    trainer = Trainer(settings, network, trial)
     fresh = settings["task"]["samples"] == "fresh"
     samples = None if fresh else sample_set(settings, trial, table)
     points = quantile_points(settings) if samples is None else samples
+    if settings["network"]["init"]["name"] == "lsuv":
+        scale_by_data(network, points[0])
     data = batches(settings, trial, samples)
     checks = check_steps(settings)
     losses: list[float] = []
@@ -211,10 +275,17 @@ def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = No
             parameters.append(network.parameters.copy())
             if not (np.isfinite(losses[-1]) and np.all(np.isfinite(parameters[-1]))):
                 outcome = "diverged"
-            elif losses[-1] <= settings["converge"]["loss"]:
+            elif converged(settings, network, points, losses[-1]):
                 outcome = "converged"
             elif step == checks[-1]:
                 outcome = outcome_after_all(losses, network.forward(points[0])[2])
             if outcome:
                 break
-    return {"outcome": outcome, "steps": step, "losses": np.array(losses), "parameters": np.array(parameters)}
+        dead = dead_units(network.forward(points[0])[2])
+    return {
+        "outcome": outcome,
+        "steps": step,
+        "dead_units": dead,
+        "losses": np.array(losses),
+        "parameters": np.array(parameters),
+    }

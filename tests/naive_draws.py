@@ -6,18 +6,19 @@ The first half of the reference; `naive` is the second.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterator
 from typing import Any
 
+import naive_tasks
 import numpy as np
-from scipy.special import ndtr, ndtri
+from naive_inits import layer_parameters
+from scipy.special import ndtri
 from scipy.stats import qmc
 
 Settings = dict[str, Any]
 Array = np.ndarray
 
-WEIGHTS, DATA, ORDER, SHARED = 0, 1, 2, 5
+WEIGHTS, DATA, ORDER, DROPOUT, NOISE, SHARED, SLOPES, TASK = range(8)
 LOW = 0xFFFFFFFF
 
 # ---------------------------------------------------------------------------------------------- random numbers
@@ -34,14 +35,14 @@ def philox(counter: Array, key: tuple[int, int]) -> Array:
     return np.stack([c0, c1, c2, c3], axis=-1)
 
 
-def words(seed: int, stream: int, trial: int, first: int, last: int) -> Array:
+def words(seed: int, stream: int, trial: int, first: int, last: int, layer: int = 0) -> Array:
     """The 32-bit words numbered `first` ≤ i < `last` of a stream, four to a block."""
     block = np.arange(first // 4, -(-last // 4), dtype=np.uint64)
     counter = np.empty((len(block), 4), np.uint64)
     counter[:, 0] = block & LOW
     counter[:, 1] = (block >> 32) | (stream << 24)
     counter[:, 2] = trial & LOW
-    counter[:, 3] = trial >> 32
+    counter[:, 3] = trial >> 32 | layer << 16
     found = philox(counter, (seed & LOW, seed >> 32)).ravel()
     return found[first % 4 :][: last - first]
 
@@ -57,6 +58,11 @@ def uniforms(seed: int, stream: int, trial: int, first: int, last: int, dtype: A
     if dtype == np.float32:
         return ((words(seed, stream, trial, first, last) >> 8) * 2.0**-24).astype(dtype)
     return (pairs(seed, stream, trial, first, last) >> 11) * 2.0**-53
+
+
+def open_uniforms(seed: int, stream: int, trial: int, first: int, last: int) -> Array:
+    """Uniforms of a stream on the odd multiples of 2^-53."""
+    return (pairs(seed, stream, trial, first, last) >> 12) * 2.0**-52 + 2.0**-53
 
 
 def normals(seed: int, stream: int, trial: int, first: int, last: int, dtype: Any) -> Array:
@@ -78,6 +84,12 @@ def normals(seed: int, stream: int, trial: int, first: int, last: int, dtype: An
     return both[first - start :][: last - first].astype(dtype)
 
 
+def unit_uniforms(seed: int, stream: int, trial: int, layer: int, numbers: Array, units: int) -> Array:
+    """Uniforms of 24 bits in [0, 1), (samples, units), for the units of a layer and the samples of these numbers."""
+    drawn = [words(seed, stream, trial, n * 65536, n * 65536 + units, layer) for n in numbers.tolist()]
+    return (np.array(drawn) >> 8) * 2.0**-24
+
+
 # ---------------------------------------------------------------------------------------------- the start
 
 
@@ -87,65 +99,59 @@ def layer_shapes(settings: Settings) -> list[tuple[int, int]]:
     return list(itertools.pairwise([task["n_inputs"], *hidden, task["n_outputs"]]))
 
 
-def quantile(init: Settings, u: Array, fan_in: int, fan_out: int) -> Array:
-    """The initial values at the probabilities u."""
-    name = init["name"]
-    if name in ("zeros", "constant"):
-        return np.full(u.shape, init.get("value", 0.0))
-    if name == "normal":
-        return init["mean"] + init["std"] * ndtri(u)
-    if name == "uniform":
-        return init["low"] + (init["high"] - init["low"]) * u
-    variance = init["gain"] ** 2 * {"he": 1 / fan_in, "glorot": 2 / (fan_in + fan_out)}[name.split("_")[0]]
-    if name.endswith("uniform"):
-        return math.sqrt(3 * variance) * (2 * u - 1)
-    if not init["truncated"]:
-        return math.sqrt(variance) * ndtri(u)
-    inside = ndtr(2) - ndtr(-2)
-    cut_variance = 1 - 2 * 2 * math.exp(-2) / math.sqrt(2 * math.pi) / inside
-    return math.sqrt(variance / cut_variance) * ndtri(ndtr(-2) + inside * u)
-
-
 def initial_parameters(settings: Settings, trial: int) -> Array:
-    """All parameters, layer by layer: weights (out, in) row by row, then biases. Float64."""
+    """All parameters, layer by layer: weights (out, in) row by row, biases, a trained slope of the activation.
+
+    Float64, not scaled by the data.
+    """
     network, shapes = settings["network"], layer_shapes(settings)
     init = network["init"]
     if init["name"] == "grid":
         axes = [np.linspace(*axis) for axis in zip(init["low"], init["high"], init["points"], strict=True)]
         points = np.array(list(itertools.product(*axes)))
         return points[trial % len(points)]
-    count = sum(n * m + m * network["bias"] for n, m in shapes)
-    u = (pairs(settings["seed"], WEIGHTS, trial, 0, count) >> 12) * 2.0**-52 + 2.0**-53
-    values = []
+    values: list[Array] = []
+    first = 0
     for n, m in shapes:
-        values.append(quantile(init, u[: n * m], n, m))
-        u = u[n * m :]
-        if network["bias"]:
-            values.append(quantile(init["bias"], u[:m], n, m))
-            u = u[m:]
+        last = first + n * m + m * network["bias"]
+        u = open_uniforms(settings["seed"], WEIGHTS, trial, first, last)
+
+        def further(i: int, first: int = first) -> Array:
+            """The two further uniforms of parameter i of the layer: those of block 2^40 + its number."""
+            at = 2 * (2**40 + first + i)
+            return open_uniforms(settings["seed"], WEIGHTS, trial, at, at + 2)
+
+        output = len(values) == len(shapes) - 1
+        if output and network["output"]["name"] == "sum":
+            break
+        part = network["output"] if output else network["activation"]
+        own = [part["init"]] if part["name"] == "prelu" else []
+        values.append(np.append(layer_parameters(init, u, further, n, m, network["bias"]), own))
+        first = last
     return np.concatenate(values)
 
 
 # ---------------------------------------------------------------------------------------------- data
 
-POINTS = {"addition": ((0.1, 0.2), (0.5, 0.3), (0.2, 0.4), (0.3, 0.7), (0.5, 0.5), (0.4, 0.3))}
+
+def targets(settings: Settings, x: Array) -> tuple[Array, Array]:
+    """The points that inputs drawn, (samples, inputs), stand for, and what a network should answer there."""
+    task = settings["task"]
+
+    def draw(count: int) -> Array:
+        return normals(settings["seed"], TASK, task["parameters"].get("number", 0), 0, count, np.float64)
+
+    points = naive_tasks.own_inputs(task, x) if task["name"] in naive_tasks.OWN_INPUTS else x
+    return points.astype(x.dtype), naive_tasks.targets(task, x, draw).astype(x.dtype)
 
 
-def targets(task: Settings, x: Array) -> Array:
-    """What a network should answer to inputs (samples, inputs)."""
-    first, last = x[:, :1], x[:, -1:]
-    match task["name"]:
-        case "relu":
-            return np.maximum(first, 0)
-        case "abs":
-            return np.abs(first)
-        case "distance":
-            return np.sqrt(first * first + last * last)
-        case "addition":
-            return first + last
-        case "sine":
-            return np.sin(task["parameters"]["frequency"] * first)
-    raise ValueError(task["name"])
+def noisy(settings: Settings, trial: int, first: int, y: Array) -> Array:
+    """The targets y (samples, outputs) of the samples numbered `first` …, with noise: what training sees."""
+    task = settings["task"]
+    if not task["noise"]:
+        return y
+    drawn = normals(settings["seed"], NOISE, trial, first * y.shape[1], first * y.shape[1] + y.size, y.dtype)
+    return (y + task["noise"] * drawn.reshape(y.shape).astype(np.float64)).astype(y.dtype)
 
 
 def inputs(settings: Settings, stream: int, trial: int, first: int, last: int) -> Array:
@@ -168,10 +174,10 @@ def sample_set(settings: Settings, trial: int, table: tuple[Array, Array] | None
     if task["samples"] == "trial":
         x = inputs(settings, DATA, trial, 0, task["size"])
     elif task["input"] is None:
-        x = np.array(POINTS[task["name"]], dtype)
+        x = naive_tasks.points(task).astype(dtype)
     else:
         x = inputs(settings, SHARED, 0, 0, task["size"])
-    return x, targets(task, x)
+    return targets(settings, x)
 
 
 def quantile_points(settings: Settings) -> tuple[Array, Array]:
@@ -185,7 +191,7 @@ def quantile_points(settings: Settings) -> tuple[Array, Array]:
         x = (spread["mean"] + spread["std"] * ndtri(u)).astype(dtype)
     else:
         x = (spread["low"] + (spread["high"] - spread["low"]) * u).astype(dtype)
-    return x, targets(task, x)
+    return targets(settings, x)
 
 
 def order(settings: Settings, trial: int, number: int) -> Array:
@@ -201,12 +207,14 @@ def batches(settings: Settings, trial: int, samples: tuple[Array, Array] | None)
     """The batches of steps 0, 1, …; the last one of a pass may be short. `samples` is None for fresh ones."""
     task = settings["task"]
     size = task["batch"]
+    if samples is not None:
+        x, y = samples[0], noisy(settings, trial if task["samples"] == "trial" else 0, 0, samples[1])
     for number in itertools.count():
         if samples is None:
-            x = inputs(settings, DATA, trial, number * size, (number + 1) * size)
-            yield x, targets(task, x)
+            drawn = targets(settings, inputs(settings, DATA, trial, number * size, (number + 1) * size))
+            yield drawn[0], noisy(settings, trial, number * size, drawn[1])
             continue
         chosen = order(settings, trial, number)
         for start in range(0, len(chosen), size):
             batch = chosen[start : start + size]
-            yield samples[0][batch], samples[1][batch]
+            yield x[batch], y[batch]

@@ -1,29 +1,21 @@
 """Training by the kernels against the reference in NumPy, over everything that a study can name.
 
-A cell agrees with the reference when a replayed trial has the same outcome, steps and checks, and at each check a loss
-and parameters that differ by rounding alone. The runs are short, for training magnifies roundings; what stays out is
-training that magnifies them without bound, such as steps by the sign of gradients that are zero but for rounding.
+`agreement` says what is compared, and how closely.
 """
 
 from __future__ import annotations
 
-import copy
-import itertools
 import random
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-import mcstudy
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.plan import make_plan
 
 sys.path.insert(0, str(Path(__file__).parent))
-import naive
+from agreement import assert_agreement, both, study
 from cases import (
     ACTIVATION_CASES,
     CASES,
@@ -37,11 +29,6 @@ from cases import (
     part,
 )
 
-TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
-"""Of losses, and of parameters relative to the largest one at the check."""
-
-both = pytest.mark.parametrize("precision", TOLERANCE)
-
 
 @pytest.mark.parametrize("kind", CASES)
 def test_every_part_has_a_case(kind: str) -> None:
@@ -54,72 +41,6 @@ def test_every_part_has_a_case(kind: str) -> None:
                 assert any(case.get(parameter, default) != default for case in given), f"{name}: {parameter}"
 
 
-# ---------------------------------------------------------------------------------------------- comparison
-
-BASE: dict[str, Any] = {
-    "study": {"name": "naive", "seed": 20, "trials": 4},
-    "task": {"name": "sine", "samples": "trial", "size": 20, "batch": 6},
-    "network": {"hidden": [3], "activation": "tanh", "init": part("normal", bias="normal")},
-    "train": {"optimizer": part("sgd", lr=0.03), "steps": 30, "loss": "mse"},
-    "converge": {"loss": 1e-3, "every": 5},
-}
-
-
-def study(precision: str, vary: Mapping[str, Sequence[Any]], **sections: Mapping[str, Any]) -> mcstudy.Study:
-    """The study above, with other settings (None takes one away), and what it varies."""
-    data = copy.deepcopy(BASE)
-    data["train"]["precision"] = precision
-    data["vary"] = dict(vary)
-    for name, section in sections.items():
-        data[name] = {key: value for key, value in {**data[name], **section}.items() if value is not None}
-    return mcstudy.Study.model_validate(data)
-
-
-def largest_gap(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> float:
-    """The largest difference in terms of `scale`, or of 1e-3 where that is smaller."""
-    return float(np.max(np.abs(found - expected) / np.maximum(scale, 1e-3), initial=0.0))
-
-
-def differences(trace: mcstudy.Trace, expected: dict[str, Any], tolerance: float) -> Iterator[str]:
-    """What tells a replayed trial from the reference's."""
-    if (trace.outcome, trace.steps[-1]) != (expected["outcome"], expected["steps"]):
-        yield f"{trace.outcome} at {trace.steps[-1]}, not {expected['outcome']} at {expected['steps']}"
-    elif trace.parameters.shape != expected["parameters"].shape:
-        yield f"parameters of shape {trace.parameters.shape}, not {expected['parameters'].shape}"
-    else:
-        seen = len(trace.loss) - (trace.outcome == "diverged")  # inf or nan is a matter of rounding
-        losses, parameters = expected["losses"][:seen], expected["parameters"][:seen]
-        size = np.abs(parameters).max(axis=1, keepdims=True)
-        gap = max(
-            largest_gap(trace.loss[:seen], losses, np.abs(losses)),
-            largest_gap(trace.parameters[:seen], parameters, size),
-        )
-        if not gap <= tolerance:
-            yield f"losses or parameters differ by {gap:.1e}"
-
-
-def assert_agreement(
-    study: mcstudy.Study, trials: Iterable[int] = (0, 1), table: tuple[np.ndarray, np.ndarray] | None = None
-) -> list[str]:
-    """Compares trials of every cell, and the rows of those that a run would train; returns the outcomes."""
-    plan = make_plan(study)
-    rows = mcstudy.run(study).trials.set_index(["cell", "trial"])
-    outcomes, wrong = [], []
-    for cell, trial in itertools.product(plan.cells, trials):
-        trace = mcstudy.replay(study, cell.id, trial)
-        expected = naive.train(cell.settings, trial, table)
-        outcomes.append(trace.outcome)
-        found = list(differences(trace, expected, TOLERANCE[cell.settings["train"]["precision"]]))
-        if trial < study.trials:
-            row = rows.loc[(cell.id, trial)]
-            replayed = (trace.outcome, trace.steps[-1], *trace.loss[[0, -1]])
-            if not all(a == b or a != a for a, b in zip(replayed, row, strict=True)):
-                found.append(f"replayed as {replayed}, but the row is {tuple(row)}")
-        wrong += [f"{cell.label}, trial {trial}: {text}" for text in found]
-    assert not wrong, "\n".join(wrong)
-    return outcomes
-
-
 # ---------------------------------------------------------------------------------------------- the catalog
 
 
@@ -127,13 +48,15 @@ def assert_agreement(
 @pytest.mark.parametrize("output", ["linear", "activation"])
 def test_activations(precision: str, output: str) -> None:
     vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
-    assert_agreement(study(precision, vary, network={"output": output, "hidden": [5, 2]}))
+    network = {"output": output, "hidden": [5, 2], "init": part("normal", std=0.5, bias=part("normal", std=0.5))}
+    assert_agreement(study(precision, vary, network=network, train={"optimizer": part("sgd", lr=0.005), "steps": 12}))
 
 
 @both
 def test_output_activations(precision: str) -> None:
     vary = {"network.output": ACTIVATION_CASES, "network.hidden": [[], [3]], "task.batch": [1, 6]}
-    assert_agreement(study(precision, vary, network={"activation": "sigmoid"}))
+    network = {"activation": "sigmoid", "init": part("normal", std=0.5, bias=part("normal", std=0.5))}
+    assert_agreement(study(precision, vary, network=network, train={"optimizer": part("sgd", lr=0.005), "steps": 12}))
 
 
 @both
@@ -182,7 +105,7 @@ def test_departures_from_gradient_descent(precision: str) -> None:
     }
     assert_agreement(study(precision, vary, task={"name": "addition", "samples": "trial"}), trials=(2,))
     vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
-    departures = {"bias_update": "decay", "backward": "after_update"}
+    departures = {"bias_update": "decay", "backward": "after_update", "optimizer": part("sgd", lr=0.005), "steps": 12}
     network = {"hidden": [5, 2], "init": part("glorot_uniform", bias="normal")}
     assert_agreement(study(precision, vary, train=departures, network=network), trials=(2,))
 

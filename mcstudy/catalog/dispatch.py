@@ -1,29 +1,94 @@
-"""From a catalog's tables to functions that compiled code calls with a part's position in its table.
+"""From parts to the addresses of compiled loops that kernels call.
 
-Each part gets a loop over a range of packs, compiled with the part's scalar function inside, so a kernel decides once
-per range, not once per value.
+Each part gets a loop over a range of packs, compiled with the part's scalar function inside, so a kernel makes one call
+per range, not one per value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mcstudy import jit
-from mcstudy.catalog.activations import ACTIVATIONS
-from mcstudy.catalog.losses import LOSSES
-from mcstudy.catalog.optimizers import OPTIMIZERS
-from mcstudy.catalog.tasks import TASKS
+from mcstudy.catalog.activations import Activation
+from mcstudy.catalog.losses import Loss
+from mcstudy.catalog.optimizers import Optimizer
+from mcstudy.catalog.tasks import Task
+from mcstudy.kernels.calls import INTEGER, MEMORY, NUMBER, NUMBERS, Loop
 from mcstudy.kernels.elementary import INF
-from mcstudy.kernels.pack import absolute, filled, load, store, where
-from mcstudy.kernels.switch import one_of
+from mcstudy.kernels.pack import absolute, filled, item, load, store, where
+
+_ACTIVATION = Loop(MEMORY, NUMBER, NUMBER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER)
+_VALUE = Loop(MEMORY, NUMBER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER)
+_GRADIENT = Loop(MEMORY, NUMBER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, NUMBER, INTEGER, INTEGER)
+_UPDATE = Loop(MEMORY, NUMBERS, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER)
+_TARGET = Loop(MEMORY, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, NUMBERS, INTEGER)
+
+activate = _ACTIVATION.call
+"""(address, (memory, a, b, trained, sums, after, extra, count)): f(z) of `count` packs z at `sums`, to `after`, and
+f'(z) over z. Both at once: the backward pass then only multiplies, whatever the activation.
+
+`trained` is the address of a trained parameter, whose derivative goes to `extra`; with random slopes, `extra` holds
+uniforms. Other activations know neither.
+"""
+
+add_loss = _VALUE.call
+"""(address, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses at `total`.
+
+By Kahan's summation, so that float32 holds for any number of points; the next pack is what rounding has lost so far.
+"""
+
+loss_gradient = _GRADIENT.call
+"""(address, (memory, a, output, slope, target, target_row, delta, scale, outputs, samples)): `scale` times
+dLoss/dOutput times the output's slope, put at `delta`."""
+
+apply_update = _UPDATE.call
+"""(address, (memory, hyper, step, p, g, s, stride, count)): update `count` parameters at `p`."""
+
+fill_targets = _TARGET.call
+"""(address, (memory, inputs, targets, row, samples, n_inputs, n_outputs, constants, scratch)): the task's targets of
+samples lying side by side."""
 
 
-def _activation_loop(part: Any) -> Callable[..., Any]:
-    function = part.function
+def activation_addresses(part: Activation, settings: Mapping[str, Any], dtype: Any) -> tuple[int, int]:
+    """Loops of an activation: the usual one, and the one for training where that takes random slopes (else 0)."""
+    function = part.function_for(settings)
+    choices = "".join(f"-{value}" for value in settings.values() if value in part.variants)
+    name = f"activation-{part.key}{choices}"
+    trained = part.by_parameter
+    loop = _activation_loop(function) if trained is None else _trained_loop(function, trained)
+    usual = _ACTIVATION.address(name, loop, dtype)
+    if part.random is None:
+        return usual, 0
+    return usual, _ACTIVATION.address(f"{name}-random", _random_loop(part.random), dtype)
 
-    @jit.routine
-    def loop(memory: Any, a: Any, b: Any, sums: Any, after: Any, count: Any) -> None:
+
+def loss_addresses(part: Loss, dtype: Any) -> tuple[int, int]:
+    """Loops of a loss: its value, its gradient."""
+    if part.joint:
+        value, gradient = _joint_value_loop(part.sample_value), _joint_gradient_loop(part.sample_gradient)
+    else:
+        value, gradient = _value_loop(part.value), _gradient_loop(part.gradient)
+    names = f"loss-{part.key}", f"loss-gradient-{part.key}"
+    return _VALUE.address(names[0], value, dtype), _GRADIENT.address(names[1], gradient, dtype)
+
+
+def update_address(part: Optimizer, settings: Mapping[str, Any], dtype: Any) -> int:
+    """The loop of an optimizer."""
+    update = part.update_for(settings)
+    loop = _update_loop(part.prepare, update, part.slots)
+    return _UPDATE.address(f"optimizer-{part.key}-{update.__name__}", loop, dtype)
+
+
+def target_address(part: Task, dtype: Any) -> int:
+    """The loop of a task; 0 for one whose targets come from a file."""
+    if part.target is None:
+        return 0
+    return _TARGET.address(f"task-{part.key}", _target_loop(part.target), dtype)
+
+
+def _activation_loop(function: Any) -> Callable[..., Any]:
+    def loop(memory: Any, a: Any, b: Any, trained: Any, sums: Any, after: Any, extra: Any, count: Any) -> None:
         for i in range(count):
             f, slope = function(load(memory, sums + i), a, b)
             store(memory, after + i, f)
@@ -32,39 +97,66 @@ def _activation_loop(part: Any) -> Callable[..., Any]:
     return loop
 
 
-def _value_loop(part: Any) -> Callable[..., Any]:
-    function = part.value
-
-    @jit.routine
-    def loop(
-        memory: Any, a: Any, output: Any, target: Any, target_row: Any, total: Any, outputs: Any, samples: Any
-    ) -> None:
-        value, lost = load(memory, total), load(memory, total + 1)
-        for s in range(samples):
-            for o in range(outputs):
-                y = load(memory, target + o * target_row + s)
-                added = function(load(memory, output + o * samples + s), y, a) - lost
-                grown = value + added
-                lost = (grown - value) - added
-                lost = where(absolute(lost) < INF, lost, 0.0)  # once the sum overflows it stays infinite
-                value = grown
-        store(memory, total, value)
-        store(memory, total + 1, lost)
+def _trained_loop(function: Any, by_parameter: Any) -> Callable[..., Any]:
+    def loop(memory: Any, a: Any, b: Any, trained: Any, sums: Any, after: Any, extra: Any, count: Any) -> None:
+        parameter = load(memory, trained)
+        for i in range(count):
+            z = load(memory, sums + i)
+            f, slope = function(z, parameter, b)
+            store(memory, extra + i, by_parameter(z, parameter, b))
+            store(memory, after + i, f)
+            store(memory, sums + i, slope)
 
     return loop
 
 
-def _gradient_loop(part: Any) -> Callable[..., Any]:
-    function = part.gradient
+def _random_loop(function: Any) -> Callable[..., Any]:
+    def loop(memory: Any, a: Any, b: Any, trained: Any, sums: Any, after: Any, extra: Any, count: Any) -> None:
+        for i in range(count):
+            f, slope = function(load(memory, sums + i), load(memory, extra + i), a, b)
+            store(memory, after + i, f)
+            store(memory, sums + i, slope)
 
-    @jit.routine
+    return loop
+
+
+@jit.scalar
+def _add(memory: Any, total: Any, loss: Any) -> None:
+    """Add a pack to the sum at `total`; the next pack there is what rounding has lost so far."""
+    value = load(memory, total)
+    added = loss - load(memory, total + 1)
+    grown = value + added
+    lost = (grown - value) - added
+    store(memory, total, grown)
+    store(memory, total + 1, where(absolute(lost) < INF, lost, 0.0))  # once the sum overflows it stays infinite
+
+
+def _value_loop(function: Any) -> Callable[..., Any]:
+    def loop(memory: Any, a: Any, output: Any, target: Any, row: Any, total: Any, outputs: Any, samples: Any) -> None:
+        for s in range(samples):
+            for o in range(outputs):
+                y = load(memory, target + o * row + s)
+                _add(memory, total, function(load(memory, output + o * samples + s), y, a))
+
+    return loop
+
+
+def _joint_value_loop(function: Any) -> Callable[..., Any]:
+    def loop(memory: Any, a: Any, output: Any, target: Any, row: Any, total: Any, outputs: Any, samples: Any) -> None:
+        for s in range(samples):
+            _add(memory, total, function(memory, output + s, samples, target + s, row, outputs))
+
+    return loop
+
+
+def _gradient_loop(function: Any) -> Callable[..., Any]:
     def loop(
         memory: Any,
         a: Any,
         output: Any,
         slope: Any,
         target: Any,
-        target_row: Any,
+        row: Any,
         delta: Any,
         scale: Any,
         outputs: Any,
@@ -73,18 +165,38 @@ def _gradient_loop(part: Any) -> Callable[..., Any]:
         for o in range(outputs):
             for s in range(samples):
                 i = o * samples + s
-                rise = function(load(memory, output + i), load(memory, target + o * target_row + s), a)
+                rise = function(load(memory, output + i), load(memory, target + o * row + s), a)
                 store(memory, delta + i, rise * scale * load(memory, slope + i))
 
     return loop
 
 
-def _update_loop(part: Any) -> Callable[..., Any]:
-    prepare, update, slots = part.prepare, part.update, part.slots
+def _joint_gradient_loop(function: Any) -> Callable[..., Any]:
+    def loop(
+        memory: Any,
+        a: Any,
+        output: Any,
+        slope: Any,
+        target: Any,
+        row: Any,
+        delta: Any,
+        scale: Any,
+        outputs: Any,
+        samples: Any,
+    ) -> None:
+        for s in range(samples):
+            function(memory, output + s, samples, target + s, row, delta + s, outputs, scale)
+        for i in range(outputs * samples):
+            store(memory, delta + i, load(memory, delta + i) * load(memory, slope + i))
 
-    @jit.routine
+    return loop
+
+
+def _update_loop(prepare: Any, update: Any, slots: int) -> Callable[..., Any]:
     def loop(memory: Any, hyper: Any, step: Any, p: Any, g: Any, s: Any, stride: Any, count: Any) -> None:
-        h = prepare(hyper, step)
+        first = item(hyper, 0), item(hyper, 1), item(hyper, 2), item(hyper, 3), item(hyper, 4), item(hyper, 5)
+        last = item(hyper, 6), item(hyper, 7), item(hyper, 8), item(hyper, 9), item(hyper, 10), item(hyper, 11)
+        h = prepare((*first, *last), step)
         for i in range(count):
             s0 = load(memory, s + i) if slots > 0 else filled(memory, 0.0)
             s1 = load(memory, s + stride + i) if slots > 1 else filled(memory, 0.0)
@@ -101,35 +213,19 @@ def _update_loop(part: Any) -> Callable[..., Any]:
     return loop
 
 
-def _target_loop(part: Any) -> Callable[..., Any]:
-    function = part.target
-
-    @jit.routine
-    def loop(memory: Any, a: Any, inputs: Any, targets: Any, row: Any, samples: Any) -> None:
+def _target_loop(function: Any) -> Callable[..., Any]:
+    def loop(
+        memory: Any,
+        inputs: Any,
+        targets: Any,
+        row: Any,
+        samples: Any,
+        n_inputs: Any,
+        n_outputs: Any,
+        constants: Any,
+        scratch: Any,
+    ) -> None:
         for s in range(samples):
-            function(memory, inputs + s, row, targets + s, a)
+            function(memory, inputs + s, row, targets + s, n_inputs, n_outputs, constants, scratch)
 
     return loop
-
-
-activate = one_of([_activation_loop(part) for part in ACTIVATIONS.values()])
-"""(activation, (memory, a, b, sums, after, count)): f(z) of `count` packs z at `sums`, to `after`, and f'(z) over z.
-
-Both at once: the backward pass then only multiplies, whatever the activation.
-"""
-
-add_loss = one_of([_value_loop(part) for part in LOSSES.values()])
-"""(loss, (memory, a, output, target, target_row, total, outputs, samples)): add a tile's losses at `total`.
-
-By Kahan's summation, so that float32 holds for any number of points; the next pack is what rounding has lost so far.
-"""
-
-loss_gradient = one_of([_gradient_loop(part) for part in LOSSES.values()])
-"""(loss, (memory, a, output, slope, target, target_row, delta, scale, outputs, samples)): `scale` times dLoss/dOutput
-times the output's slope, put at `delta`."""
-
-apply_update = one_of([_update_loop(part) for part in OPTIMIZERS.values()])
-"""(optimizer, (memory, hyper, step, p, g, s, stride, count)): update `count` parameters at `p`."""
-
-fill_targets = one_of([_target_loop(part) for part in TASKS.values()])
-"""(task, (memory, a, inputs, targets, row, samples)): the task's targets of samples lying side by side."""

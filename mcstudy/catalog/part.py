@@ -21,23 +21,48 @@ class _Required:
 REQUIRED = _Required()
 
 
+Kind = Literal[
+    "number",
+    "integer",
+    "boolean",
+    "numbers",
+    "integers",
+    "text",
+    "texts",
+    "choice",
+    "gain",
+    "init",
+    "base_init",
+    "schedules",
+]
+
+
 @dataclass(frozen=True)
 class Parameter:
     """One parameter of a part.
 
     `kind` is what a study file may write: ``"number"`` (an integer is taken as a float), ``"integer"``,
     ``"boolean"``, ``"numbers"``, ``"integers"`` or ``"texts"`` (a list of `length` entries), ``"text"``,
-    or ``"init"`` (a part of the catalog of initialisers). Bounds apply to every number of a list.
+    ``"choice"`` (one of the texts `choices`), ``"gain"`` (a number above 0, or the name of an activation, for
+    PyTorch's ``calculate_gain``), ``"init"`` (an initialiser that may start biases), ``"base_init"`` (one that others
+    build on) or ``"schedules"`` (a list of simple schedules). Bounds apply to every number of a list. Where `optional`,
+    the default is None and stands for what `doc` says.
     """
 
     default: Any = REQUIRED
-    kind: Literal["number", "integer", "boolean", "numbers", "integers", "text", "texts", "init"] = "number"
+    kind: Kind = "number"
     ge: float | None = None
     gt: float | None = None
     le: float | None = None
     lt: float | None = None
     length: tuple[int, int] | None = None
     doc: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def optional(self) -> bool:
+        """Whether a study may leave it out without a value taking its place."""
+        return self.default is None
 
 
 @dataclass(frozen=True)
@@ -45,7 +70,7 @@ class Part:
     """A named entry of a catalog.
 
     `check`, where given, receives the parameters with defaults filled in and returns what is wrong with their
-    combination, or None.
+    combination, or None. `origin` is a digest of the user's file that a part comes from.
     """
 
     name: str
@@ -53,6 +78,12 @@ class Part:
     source: str
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     check: Callable[[Mapping[str, Any]], str | None] | None = None
+    origin: str = ""
+
+    @property
+    def key(self) -> str:
+        """What its compiled code is kept under: its name, and where it comes from if that is a user's file."""
+        return f"{self.name}-{self.origin}" if self.origin else self.name
 
     def defaults(self) -> dict[str, Any]:
         """Parameter defaults by name; None where a study has to give the value."""

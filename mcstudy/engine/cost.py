@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mcstudy.engine.sharing import draws_while_training, groups
-from mcstudy.plan import Cell, parameter_count
+from mcstudy.plan import Cell
 
 # Nanoseconds a value of one trial, on one core of a machine with AVX-512; other machines are a few times slower.
 DRAW, SHUFFLE, MULTIPLY_ADD, UNIT, PARAMETER, OVERHEAD, INITIAL = 0.3, 3.0, 0.012, 0.15, 0.15, 0.6, 6.0
@@ -26,8 +26,8 @@ def trial_nanoseconds(cells: Sequence[Cell]) -> float:
 
 def _training(cell: Cell) -> float:
     task, steps = cell.settings["task"], cell.settings["train"]["steps"]
-    weights = parameter_count(cell.widths, bias=False)
-    units = sum(cell.widths[1:])
+    weights = sum(layer.weights for layer in cell.layers)
+    units = sum(layer.outputs for layer in cell.layers)
     sample = 3 * weights * MULTIPLY_ADD + units * UNIT
     points = 512 if task["samples"] == "fresh" else task["size"]
     checks = steps // cell.settings["converge"]["every"] + 1

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from mcstudy.catalog.tasks import TASKS
+from mcstudy.engine.linking import link
 from mcstudy.engine.rows import lay_out
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.layout import CELL, LAYER
@@ -33,6 +34,7 @@ class Program:
     cell_table: np.ndarray
     layer_table: np.ndarray
     axes: np.ndarray
+    numbers: np.ndarray
     tables: tuple[np.ndarray, np.ndarray]
     points: tuple[np.ndarray, np.ndarray]
     packs: int
@@ -88,7 +90,9 @@ def check_memory(cells: Iterable[Cell], file: str | None = None) -> None:
 def build(cells: Sequence[Cell], tables: Mapping[str, Table]) -> Program:
     """The program of cells that share their data (equal `data_key`)."""
     layout = lay_out(cells)
-    table, points = _shared_points(cells[0], layout.group, tables, layout.dtype)
+    link(layout, cells)
+    numbers = np.array([*layout.numbers, 0.0])
+    table, points = _shared_points(cells[0], layout.group, numbers, tables, layout.dtype)
     return Program(
         cells=tuple(cells),
         dtype=layout.dtype,
@@ -97,6 +101,7 @@ def build(cells: Sequence[Cell], tables: Mapping[str, Table]) -> Program:
         cell_table=_records(layout.cells, CELL),
         layer_table=_records(layout.layers, LAYER),
         axes=np.array(layout.axes, np.float64).reshape(-1, 3),
+        numbers=numbers,
         tables=table,
         points=points,
         packs=layout.packs,
@@ -114,26 +119,29 @@ def _records(rows: list[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
 
 
 def _shared_points(
-    cell: Cell, group: np.ndarray, tables: Mapping[str, Table], dtype: np.dtype
+    cell: Cell, group: np.ndarray, numbers: np.ndarray, tables: Mapping[str, Table], dtype: np.dtype
 ) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """The training table and the evaluation points, as pairs of flat arrays (empty where trials have their own)."""
     from mcstudy.training import points
 
     task = cell.settings["task"]
+    part = TASKS[task["name"]]
     empty = (np.zeros(0, dtype), np.zeros(0, dtype))
     if task["samples"] == "trial":
         return empty, empty
     if task["samples"] == "fresh":
         spread = (int(group["distribution"][0]), float(group["input_a"][0]), float(group["input_b"][0]))
         inputs = points.evaluation_inputs(*spread, task["n_inputs"]).astype(dtype)
-        return empty, (inputs.ravel(), points.targets_of(group, inputs, dtype).ravel())
+        inputs, targets = points.points_with_targets(group, numbers, inputs, dtype)
+        return empty, (inputs.ravel(), targets.ravel())
     if task["data"] is not None:
         data = tables[task["data"]]
         inputs, targets = data.inputs.T.astype(dtype), data.targets.T.astype(dtype)
     elif task["input"] is None:
-        inputs = np.array(TASKS[task["name"]].points, dtype).T
-        targets = points.targets_of(group, inputs, dtype)
+        inputs = np.array(part.own_points(task["parameters"]), dtype).T
+        inputs, targets = points.points_with_targets(group, numbers, inputs, dtype)
     else:
-        inputs, targets = points.shared_set(group, task["size"], dtype)
-    pair = (np.ascontiguousarray(inputs).ravel(), np.ascontiguousarray(targets).ravel())
-    return pair, pair
+        inputs, targets = points.shared_set(group, numbers, task["size"], dtype)
+    inputs, targets = np.ascontiguousarray(inputs), np.ascontiguousarray(targets)
+    learned = points.with_noise(group, targets, dtype) if task["noise"] else targets
+    return (inputs.ravel(), learned.ravel()), (inputs.ravel(), targets.ravel())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,22 +11,28 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
-from mcstudy.catalog.inits import INITS, Distribution
+from mcstudy.catalog.inits import INITS
 from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.optimizers import OPTIMIZERS
+from mcstudy.catalog.regularizers import REGULARIZERS
+from mcstudy.catalog.schedules import SCHEDULES
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.kernels.layout import (
+    BINARY,
+    CLASSES,
     FRESH,
     GROUP,
     HYPERPARAMETERS,
     LEAKY_RELU,
     OTHER,
+    REAL,
     RELU,
     TABLE,
     TRIAL,
 )
-from mcstudy.plan import Cell
+from mcstudy.plan import Cell, Layer
+from mcstudy.training.checks import SCRATCH
 
 TILE_BYTES = 24 * 1024
 RING_BYTES = 128 * 1024
@@ -37,13 +44,15 @@ ZERO = 0
 class Layout:
     """Rows of the tables of `mcstudy.kernels.layout` for a group of cells, and how many packs they address.
 
-    `group` is that table; `cells` and `layers` hold its rows as dicts, `axes` the grid axes.
+    `group` is that table; `cells` and `layers` hold its rows as dicts, `axes` the grid axes, `numbers` what the rows
+    say lies there. The addresses of compiled loops, and what draws are needed for, are not in it yet.
     """
 
     group: np.ndarray
     cells: list[dict[str, Any]]
     layers: list[dict[str, Any]]
     axes: list[tuple[float, float, float]]
+    numbers: list[float]
     dtype: np.dtype
     lanes: int
     packs: int
@@ -69,10 +78,6 @@ class _Memory:
         return address
 
 
-def _position(catalog: Mapping[str, Any], name: str) -> int:
-    return list(catalog).index(name)
-
-
 def _numbers(part: Mapping[str, Any], count: int) -> list[float]:
     values = [float(v) for k, v in part.items() if k != "name"]
     return (values + [0.0] * count)[:count]
@@ -86,17 +91,18 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
     memory = _Memory()
     memory.take(1)  # stays zero: layers without biases start from it
     group = np.zeros(1, GROUP)
+    task_scratch = TASKS[task["name"]].scratch_packs(task["parameters"])
     values: dict[str, Any] = {
         "seed": cells[0].settings["seed"],
         "inputs": task["n_inputs"],
         "outputs": task["n_outputs"],
-        "task": _position(TASKS, task["name"]),
         "source": {"fresh": FRESH, "shared": TABLE, "trial": TRIAL}[task["samples"]],
         "shuffled": task["order"] == "shuffled" and task["samples"] != "fresh",
         "batch": task["batch"],
+        "noise": task["noise"],
+        "scratch": memory.take(task_scratch),
+        "scratch_packs": task_scratch,
     }
-    if task["parameters"] and task["name"] != "table":
-        values["task_a"] = _numbers(task["parameters"], 1)[0]
     if task["input"] is not None:
         values["distribution"] = INPUTS[task["input"]["name"]].code
         values["input_a"], values["input_b"] = _numbers(task["input"], 2)
@@ -106,11 +112,18 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
     _place_data(group, memory, pack_bytes, task)
     layers: list[dict[str, Any]] = []
     axes: list[tuple[float, float, float]] = []
-    rows = [_cell(cell, memory, layers, axes, pack_bytes) for cell in cells]
-    scratch = memory.take(3 + max(row["layers"] for row in rows))
+    numbers: list[float] = []
+    rows = [_cell(cell, memory, layers, axes, numbers, pack_bytes) for cell in cells]
+    noise = int(group["size"][0]) * task["n_outputs"] if task["noise"] and task["samples"] != "shared" else 0
+    scratch = memory.take(max(noise, *map(_scratch, cells)))
     _place_tiles(rows, layers, memory)
     integers = 2 + (task["size"] if group["shuffled"][0] else 0)
-    return Layout(group, rows, layers, axes, dtype, lanes, memory.size, integers, scratch)
+    return Layout(group, rows, layers, axes, numbers, dtype, lanes, memory.size, integers, scratch)
+
+
+def _scratch(cell: Cell) -> int:
+    """Packs that checks need."""
+    return max(SCRATCH, 2 + sum(layer.outputs for layer in cell.layers))
 
 
 def _place_data(group: np.ndarray, memory: _Memory, pack_bytes: int, task: Mapping[str, Any]) -> None:
@@ -127,6 +140,9 @@ def _place_data(group: np.ndarray, memory: _Memory, pack_bytes: int, task: Mappi
     if task["samples"] == "trial":
         group["base"] = memory.take(size * width)
         group["ring"] = group["base"]
+        group["clean"] = group["base"] + size * task["n_inputs"]
+        if task["noise"]:
+            group["clean"] = memory.take(size * task["n_outputs"])
         _stage(group, memory)
     elif not group["shuffled"][0] and size * width * pack_bytes <= RING_BYTES:
         group["spread"] = True
@@ -142,77 +158,159 @@ def _stage(group: np.ndarray, memory: _Memory) -> None:
 
 
 def _cell(
-    cell: Cell, memory: _Memory, layers: list[dict[str, Any]], axes: list[tuple[float, float, float]], pack_bytes: int
+    cell: Cell,
+    memory: _Memory,
+    layers: list[dict[str, Any]],
+    axes: list[tuple[float, float, float]],
+    numbers: list[float],
+    pack_bytes: int,
 ) -> dict[str, Any]:
     settings = cell.settings
-    network, training, task = settings["network"], settings["train"], settings["task"]
-    widths = cell.widths
+    training, task, init = settings["train"], settings["task"], settings["network"]["init"]
+    own = cell.layers
     optimizer = OPTIMIZERS[training["optimizer"]["name"]]
     hyper = optimizer.hyper(training["optimizer"])
-    biased = network["bias"]
     count = cell.parameters
     parameters = memory.take(count)
     slots = memory.take(optimizer.slots * count)
+    ones = memory.take(own[-1].inputs if own[-1].fixed else 0)
     row: dict[str, Any] = {
         "first_layer": len(layers),
-        "layers": len(widths) - 1,
+        "layers": len(own),
         "parameters": parameters,
         "count": count,
+        "final": memory.take(count),
         "slots": slots,
         "slot_count": optimizer.slots,
         "gradients": memory.take(count),
         "snapshot": memory.take((1 + optimizer.slots) * count) if _repeats(cell, optimizer.counts) else -1,
         "grid": -1,
-        "optimizer": _position(OPTIMIZERS, optimizer.name),
         "hyper": list(hyper) + [0.0] * (HYPERPARAMETERS - len(hyper)),
-        "loss": _position(LOSSES, training["loss"]["name"]),
-        "loss_a": _numbers(training["loss"], 1)[0],
         "batch": task["batch"],
         "steps": training["steps"],
         "every": settings["converge"]["every"],
-        "threshold": settings["converge"]["loss"],
         "bias_decay": training["bias_update"] == "decay",
         "after_update": training["backward"] == "after_update",
+        **_loss(settings),
+        **_adjustments(training),
+        **_criteria(settings, numbers),
+        **_schedule(training, numbers),
     }
-    plain = training["optimizer"]
-    row["fused"] = task["batch"] == 1 and plain["name"] == "sgd" and not (plain["momentum"] or plain["weight_decay"])
-    units = sum(widths) + sum(widths[1:]) * 2 + task["n_outputs"]
+    row["fused"] = _fused(cell) and not row["adjusted"] and not row["schedule_rows"]
+    units = task["n_inputs"] + sum(4 * layer.outputs for layer in own) + task["n_outputs"]
     row["tile"] = max(4, min(32, TILE_BYTES // (units * pack_bytes)))
     if row["after_update"]:
         row["tile"] = max(row["tile"], task["batch"])
-    init = network["init"]
     if init["name"] == "grid":
         row["grid"] = len(axes)
         axes.extend(_axes(init, count))
     at = parameters
-    for n, m in zip(widths, widths[1:], strict=False):
-        last = len(layers) - row["first_layer"] == len(widths) - 2
-        activation = network["output"] if last else network["activation"]
-        weight = _distribution(init, n, m)
-        bias = _distribution(init.get("bias", {"name": "zeros"}), n, m)
-        a, b = _numbers(activation, 2)
-        layers.append(
-            {
-                "inputs": n,
-                "outputs": m,
-                "weights": at,
-                "biases": at + n * m if biased else -1,
-                "start": at + n * m if biased else ZERO,
-                "start_row": 1 if biased else 0,
-                "zero": ZERO,
-                "activation": _position(ACTIVATIONS, activation["name"]),
-                "kind": _kind(activation),
-                "a": a,
-                "b": b,
-                "weight_init": weight.code,
-                "weight_a": weight.a,
-                "weight_b": weight.b,
-                "bias_init": bias.code,
-                "bias_a": bias.a,
-                "bias_b": bias.b,
-            }
-        )
-        at += n * m + (m if biased else 0)
+    for number, layer in enumerate(own):
+        layers.append(_layer(layer, number, ones if layer.fixed else at, init))
+        at += layer.parameters
+    row["scaled"] = any(made["scaled"] for made in layers[row["first_layer"] :])
+    return row
+
+
+def _loss(settings: Mapping[str, Any]) -> dict[str, Any]:
+    named = settings["train"]["loss"]
+    loss = LOSSES[named["name"]]
+    return {
+        "loss_a": _numbers(named, 1)[0],
+        "loss_terms": 1 if loss.joint else settings["task"]["n_outputs"],
+        "mse": loss.name == "mse",
+    }
+
+
+def _adjustments(training: Mapping[str, Any]) -> dict[str, Any]:
+    """What changes a gradient before the update."""
+    named = training["regularizer"]
+    l1, l2, repulsion = REGULARIZERS[named["name"]].strengths(named) if named else (0.0, 0.0, 0.0)
+    found = {
+        "l1": l1,
+        "l2": l2,
+        "repulsion": repulsion,
+        "clip_value": training["clip_value"] or 0.0,
+        "clip_norm": training["clip_norm"] or 0.0,
+    }
+    return found | {"adjusted": any(found.values())}
+
+
+def _criteria(settings: Mapping[str, Any], numbers: list[float]) -> dict[str, Any]:
+    converge, labels = settings["converge"], settings["task"]["labels"]
+    found: dict[str, Any] = {
+        "threshold": math.inf if converge["loss"] is None else converge["loss"],
+        "labels": REAL,
+        "goal": -1,
+    }
+    if converge["accuracy"] is not None:
+        logits = LOSSES[settings["train"]["loss"]["name"]].logits
+        found["accuracy"] = converge["accuracy"]
+        found["labels"] = CLASSES if labels == "classes" else BINARY
+        found["middle"] = 0.0 if labels == "signs" else 0.5
+        found["cut"] = 0.0 if labels == "signs" or logits else 0.5
+    if converge["weights"] is not None:
+        found["goal"], found["within"] = len(numbers), converge["weights"]["within"]
+        numbers.extend(converge["weights"]["target"])
+    return found
+
+
+def _schedule(training: Mapping[str, Any], numbers: list[float]) -> dict[str, Any]:
+    named = training["schedule"]
+    if named is None:
+        return {"schedule": 0, "schedule_rows": 0}
+    rows = SCHEDULES[named["name"]].rows(named, training["optimizer"]["lr"], training["steps"])
+    found = {"schedule": len(numbers), "schedule_rows": len(rows)}
+    for row in rows:
+        numbers.extend(row)
+    return found
+
+
+def _fused(cell: Cell) -> bool:
+    """Whether a step is plain gradient descent on one sample, which has a faster way of its own."""
+    optimizer = cell.settings["train"]["optimizer"]
+    plain = optimizer["name"] == "sgd" and not (optimizer["momentum"] or optimizer["weight_decay"])
+    return bool(plain and cell.settings["task"]["batch"] == 1 and not any(map(_special, cell.layers)))
+
+
+def _special(layer: Layer) -> bool:
+    return bool(layer.fixed or layer.trained or layer.dropout or ACTIVATIONS[layer.activation["name"]].random)
+
+
+def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> dict[str, Any]:
+    activation = ACTIVATIONS[layer.activation["name"]]
+    a, b = activation.numbers(layer.activation)
+    after = weights + layer.weights
+    trained = after + (layer.outputs if layer.biased else 0)
+    recipe = INITS[init["name"]].recipe(init, layer.inputs, layer.outputs)
+    bias = recipe.distribution  # where the initialisation has no such parameter
+    if "bias" in init:
+        bias = INITS[init["bias"]["name"]].recipe(init["bias"], layer.inputs, layer.outputs).distribution
+    row: dict[str, Any] = {
+        "inputs": layer.inputs,
+        "outputs": layer.outputs,
+        "weights": weights,
+        "biases": after if layer.biased else -1,
+        "start": after if layer.biased else ZERO,
+        "start_row": 1 if layer.biased else 0,
+        "zero": ZERO,
+        "number": number,
+        "fixed": layer.fixed,
+        "kind": _kind(layer.activation),
+        "a": a,
+        "b": b,
+        "trained": trained if layer.trained else -1,
+        "trained_start": a,
+        "dropout": layer.dropout,
+        "scheme": recipe.scheme,
+        "scheme_a": recipe.scheme_a,
+        "mirrored": recipe.mirrored,
+        "scaled": recipe.scaled and not layer.fixed,
+    }
+    for kind, distribution in (("weight", recipe.distribution), ("bias", bias)):
+        row[f"{kind}_init"] = distribution.code
+        for letter, value in zip("abcd", distribution[1:], strict=True):
+            row[f"{kind}_{letter}"] = value
     return row
 
 
@@ -220,10 +318,6 @@ def _kind(activation: Mapping[str, Any]) -> int:
     if activation["name"] == "leaky_relu" and activation["negative_slope"] >= 0:
         return LEAKY_RELU
     return RELU if activation["name"] == "relu" else OTHER
-
-
-def _distribution(init: Mapping[str, Any], fan_in: int, fan_out: int) -> Distribution:
-    return INITS[init["name"]].distribution(init, fan_in, fan_out)
 
 
 def _axes(init: Mapping[str, Any], count: int) -> list[tuple[float, float, float]]:
@@ -242,6 +336,9 @@ def _repeats(cell: Cell, counts: bool) -> bool:
     task, steps, every = cell.settings["task"], cell.settings["train"]["steps"], cell.settings["converge"]["every"]
     if counts or task["samples"] == "fresh" or task["order"] == "shuffled" or steps == 0:
         return False
+    drawing = any(layer.dropout or ACTIVATIONS[layer.activation["name"]].random for layer in cell.layers)
+    if drawing or cell.settings["train"]["schedule"] is not None:
+        return False
     return bool(every % -(-task["size"] // task["batch"]) == 0 and steps % every == 0)
 
 
@@ -259,6 +356,7 @@ def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memo
             row["slope"] = own.take(row["outputs"] * tile)
             row["after"] = own.take(row["outputs"] * tile)
             row["delta"] = own.take(row["outputs"] * tile)
+            row["extra"] = own.take(row["outputs"] * tile if row["trained"] >= 0 else 0)
             source = row["after"]
         cell["targets"] = own.take(rows[-1]["outputs"] * tile)
         end = max(end, own.size)

@@ -21,7 +21,7 @@ import numpy as np
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
-from mcstudy.plan import Cell, Table, parameter_count
+from mcstudy.plan import Cell, Table
 
 UNIT_SECONDS = 0.5
 UNITS_PER_THREAD = 16
@@ -42,9 +42,10 @@ class Unit(NamedTuple):
 class UnitResult:
     """Rows of one cell for the trials from `first` on.
 
-    `rows` holds equally long arrays: trial, outcome (codes), steps, loss_first, loss_last. `history` holds the loss at
-    each check, (kept trials, checks), nan after the end; it may have no rows. `trace` holds the parameters there,
-    (traced trials, checks, parameters), layer by layer, weights (out, in) row by row, then biases.
+    `rows` holds equally long arrays: trial, outcome (codes), steps, loss_first, loss_last, dead_units. `history` holds
+    the loss at each check, (kept trials, checks), nan after the end; it may have no rows. `trace` holds the parameters
+    there, (traced trials, checks, parameters), layer by layer, weights (out, in) row by row, then biases, then a
+    trained parameter of the activation.
     """
 
     cell: Cell
@@ -104,7 +105,7 @@ def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     lot: list[Cell] = []
     packs = 0
     for cell in cells:
-        need = 8 * parameter_count(cell.widths, bias=True)
+        need = 8 * cell.parameters
         if lot and packs + need > MOST_STATE_PACKS:
             yield lot
             lot, packs = [], 0
@@ -145,6 +146,7 @@ def run_unit(
     outcome = np.zeros((count, trials), np.int8)
     steps = np.zeros((count, trials), np.int32)
     loss_first, loss_last = np.zeros((count, trials)), np.zeros((count, trials))
+    dead_units = np.zeros((count, trials), np.int32)
     history = np.full((count, kept, max(program.checks)), np.nan)
     width = int(program.cell_table["count"].max()) if traced else 0
     trace = np.full((count, trials if traced else 0, max(program.checks), width), np.nan)
@@ -154,11 +156,12 @@ def run_unit(
         program.cell_table,
         program.layer_table,
         program.axes,
+        program.numbers,
         program.tables,
         program.points,
         np.array([unit.first, unit.last], np.int64),
         program.scratch,
-        (outcome, steps, loss_first, loss_last, history, trace),
+        (outcome, steps, loss_first, loss_last, dead_units, history, trace),
         stop,
     )
     if done == 0:
@@ -172,6 +175,7 @@ def run_unit(
             "steps": steps[c, :done],
             "loss_first": loss_first[c, :done].astype(program.dtype),
             "loss_last": loss_last[c, :done].astype(program.dtype),
+            "dead_units": dead_units[c, :done],
         }
         checks, parameters = program.checks[c], int(program.cell_table["count"][c])
         results.append(

@@ -64,6 +64,18 @@ def item(typingctx, array, index):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
+def advance(typingctx, start, count):  # type: ignore[no-untyped-def]
+    """The pointer `count` numbers or records further on."""
+    if not isinstance(start, Pointer) or not isinstance(count, types.Integer):
+        return None
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return builder.gep(args[0], [args[1]], inbounds=True)
+
+    return start(start, types.intp), codegen
+
+
+@intrinsic
 def load(typingctx, array, index):  # type: ignore[no-untyped-def]
     """The pack at `index` of a `pack_array`; no bounds check, no negative index."""
     pack = pack_of(array)

@@ -30,6 +30,7 @@ from mcstudy.kernels.functions import (
     widen,
 )
 from mcstudy.kernels.memory import (
+    advance,
     filled,
     get,
     item,
@@ -46,6 +47,7 @@ __all__ = [
     "Pack",
     "Pointer",
     "absolute",
+    "advance",
     "as_bits",
     "as_float",
     "copysign",

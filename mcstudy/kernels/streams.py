@@ -22,6 +22,7 @@ from mcstudy.kernels.pack import (
     fma,
     load,
     multiply_high,
+    rounded_to,
     sqrt,
     store,
     to_float,
@@ -30,9 +31,12 @@ from mcstudy.kernels.pack import (
 )
 from mcstudy.kernels.switch import by_precision
 
-WEIGHTS, DATA, ORDER, DROPOUT, NOISE, SHARED = range(6)
+WEIGHTS, DATA, ORDER, DROPOUT, NOISE, SHARED, SLOPES, TASK = range(8)
 """Streams: initial weights; inputs of a trial; order of the samples; dropout masks; target noise; the data set
-that all trials of a study share (drawn as trial 0)."""
+that all trials of a study share (drawn as trial 0); random slopes of activations; a task's own random numbers."""
+
+UNITS = 65536
+"""The most units of a layer, whose draws for one sample lie side by side in a stream."""
 
 _MULTIPLIER_0, _MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57
 _WEYL_0, _WEYL_1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
@@ -58,9 +62,13 @@ def words(seed: Any, stream: Any, trials: Any, block: Any) -> Any:
 
     `trials` is a pack array of two packs: the low and the high words of the lanes' trial numbers.
     """
-    low, high = load(trials, 0), load(trials, 1)
-    c0 = filled(trials, np.uint32(block & 0xFFFFFFFF))
-    c1 = filled(trials, np.uint32(((block >> 32) & 0xFFFFFF) | (stream << 24)))
+    return _words(seed, stream, load(trials, 0), load(trials, 1), block)
+
+
+@jit.scalar
+def _words(seed: Any, stream: Any, low: Any, high: Any, block: Any) -> Any:
+    c0 = filled(low, np.uint32(block & 0xFFFFFFFF))
+    c1 = filled(low, np.uint32(((block >> 32) & 0xFFFFFF) | (stream << 24)))
     return philox(np.uint32(seed & 0xFFFFFFFF), np.uint32((seed >> 32) & 0xFFFFFFFF), c0, c1, low, high)
 
 
@@ -155,6 +163,25 @@ def fill_uniform(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream:
 def fill_normal(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
     """Put the standard normals numbered `first` ≤ i < `last` of a stream at `at` … of `memory`."""
     _fill_normal((memory, at, first, last, seed, stream, trials))
+
+
+@jit.routine
+def fill_units(
+    memory: Any, at: Any, units: Any, samples: Any, sample: Any, layer: Any, seed: Any, stream: Any, trials: Any
+) -> None:
+    """Put a uniform in [0, 1), of 24 bits, for each unit of a layer and each of `samples` samples from number
+    `sample` on at `at` …, unit by unit.
+
+    The layer's number goes into the upper half of the trial number's high word, which trials below 2^48 leave free.
+    """
+    low, high = load(trials, 0), load(trials, 1) | np.uint32(layer << 16)
+    for s in range(samples):
+        for first in range(0, units, 4):
+            w0, w1, w2, w3 = _words(seed, stream, low, high, ((sample + s) * UNITS + first) // 4)
+            for j in range(min(4, units - first)):
+                word = w0 if j == 0 else w1 if j == 1 else w2 if j == 2 else w3
+                uniform = to_float(to_signed(widen(word >> 8))) * 2.0**-24
+                store(memory, at + (first + j) * samples + s, rounded_to(memory, uniform))
 
 
 @jit.scalar

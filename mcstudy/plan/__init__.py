@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mcstudy.plan.cells import Cell, Plan, make_plan
 from mcstudy.plan.labels import label
-from mcstudy.plan.settings import ARITHMETIC, layer_widths, parameter_count
+from mcstudy.plan.networks import Layer, network_layers
+from mcstudy.plan.settings import ARITHMETIC
 from mcstudy.plan.tables import Table
 
-__all__ = ["ARITHMETIC", "Cell", "Plan", "Table", "label", "layer_widths", "make_plan", "parameter_count"]
+__all__ = ["ARITHMETIC", "Cell", "Layer", "Plan", "Table", "label", "make_plan", "network_layers"]

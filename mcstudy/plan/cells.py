@@ -12,7 +12,8 @@ from typing import Any
 
 from mcstudy.errors import Fault, StudyError, path_text, shown
 from mcstudy.plan.labels import label
-from mcstudy.plan.settings import Chosen, Tables, layer_widths, make_settings, parameter_count, task_value
+from mcstudy.plan.networks import Layer, network_layers
+from mcstudy.plan.settings import Chosen, Tables, make_settings, task_value
 from mcstudy.plan.tables import Table
 from mcstudy.spec import KEYS, Study
 from mcstudy.spec.values import Level, fits, settings
@@ -43,14 +44,14 @@ class Cell:
         return ", ".join(self.labels.values()) or "the only cell"
 
     @property
-    def widths(self) -> list[int]:
-        """Numbers of units from the inputs to the outputs."""
-        return layer_widths(self.settings["task"], self.settings["network"]["hidden"])
+    def layers(self) -> list[Layer]:
+        """The layers of its network."""
+        return network_layers(self.settings["task"], self.settings["network"])
 
     @property
     def parameters(self) -> int:
-        """Number of weights and biases."""
-        return parameter_count(self.widths, self.settings["network"]["bias"])
+        """Number of parameters."""
+        return sum(layer.parameters for layer in self.layers)
 
     @property
     def checks(self) -> int:

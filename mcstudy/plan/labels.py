@@ -32,6 +32,8 @@ def label(value: Any, catalog: Mapping[str, Any] | None = None) -> str:
 
 
 def _shown(value: Any, catalog: Mapping[str, Any], kind: str) -> str:
-    if kind == "init":
+    if kind in ("init", "base_init"):
         return label(value, catalog)
+    if kind == "schedules":
+        return f"[{', '.join(label(part, catalog) for part in value)}]"
     return repr(tuple(value) if isinstance(value, list) else value)

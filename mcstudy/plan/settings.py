@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.errors import Fault, shown
+from mcstudy.plan.networks import network_layers
 from mcstudy.plan.tables import Table, TableError, read_table
 from mcstudy.spec.kinds import LARGEST_COUNT
 from mcstudy.spec.whole import ONE_OF, REQUIRED, missing_fault
 
-ARITHMETIC: Final = 1
+ARITHMETIC: Final = 2
 """The version of the arithmetic: a change of any result's bytes counts it up, so that old trials are not mixed in."""
 
 LARGEST_SHUFFLE: Final = 65536
 """The most points that can be shuffled."""
+
+
+LABEL_WORDS: Final = {
+    "real": "numbers",
+    "shares": "shares of classes",
+    "binary": "0 or 1",
+    "signs": "-1 or 1",
+    "classes": "classes, one column for each",
+}
+"""What the targets of a task can be, in words."""
+
+LOSS_LABELS: Final = {
+    "any": tuple(LABEL_WORDS),
+    "binary": ("binary", "classes", "shares"),
+    "signs": ("binary", "signs", "classes"),
+    "classes": ("classes", "shares"),
+}
+"""The targets that a loss can take."""
+
+LOSS_WORDS: Final = {
+    "any": "any targets",
+    "binary": "targets of 0 or 1",
+    "signs": "targets of 0 or 1, or of -1 or 1",
+    "classes": "one column of targets for each class, whose entries add up to 1 (one_hot = true for many tasks)",
+}
 
 
 @dataclass
@@ -80,8 +106,9 @@ def task_value(values: Mapping[str, Any], name: str) -> Any:
     value = values.get(name)
     section, _, key = name.partition(".")
     if value is None and section == "task" and key in ("input", "samples", "order") and "task.name" in values:
-        value = getattr(TASKS[values["task.name"]["name"]], key)
-        return dict(value) if isinstance(value, Mapping) else value
+        named = values["task.name"]
+        part = TASKS[named["name"]]
+        return part.own_input(named) if key == "input" else getattr(part, key)
     return value
 
 
@@ -102,7 +129,7 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
     if chosen.faults:
         return {}
     steps = _steps(chosen, task)
-    return {
+    made = {
         "arithmetic": ARITHMETIC,
         "seed": seed,
         "task": task,
@@ -112,14 +139,23 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
             "loss": chosen.get("train.loss"),
             "steps": steps,
             "precision": chosen.get("train.precision"),
+            "schedule": chosen.get("train.schedule"),
+            "clip_value": chosen.get("train.clip_value"),
+            "clip_norm": chosen.get("train.clip_norm"),
+            "regularizer": chosen.get("train.regularizer"),
             "bias_update": chosen.get("train.bias_update"),
             "backward": chosen.get("train.backward"),
         },
         "converge": {
             "loss": chosen.get("converge.loss"),
+            "accuracy": chosen.get("converge.accuracy"),
+            "weights": chosen.get("converge.weights"),
             "every": chosen.get("converge.every") or max(1, steps // 100),
         },
     }
+    if not chosen.faults:
+        _together(chosen, made)
+    return made
 
 
 def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
@@ -128,22 +164,28 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
     parameters = {name: value for name, value in named.items() if name != "name"}
     samples = task_value(chosen.values, "task.samples")
     size = chosen.get("task.size")
-    digest, n_inputs, n_outputs = None, part.n_inputs, part.n_outputs
-    own = None
-    if part.n_inputs is None:
+    digest, own = None, None
+    if part.inputs is None:
         table = _table(chosen, tables, parameters)
         if table is None:
             return {}
         own, digest = len(table.inputs), table.digest
         _fits(chosen, table, parameters)
         n_inputs, n_outputs = len(parameters["inputs"]), len(parameters["targets"])
+        labels = table.labels
         del parameters["file"]  # the contents decide, wherever they lie
         if samples != "shared":
             chosen.refuse("task.samples", f'{shown(samples)} does not go with a table, whose rows are "shared"')
         if size is not None:
             chosen.refuse("task.size", f"{size} does not go with a table, which has its {own} rows; leave size out")
-    elif part.points is not None and samples == "shared" and size is None:
-        own = len(part.points)
+    else:
+        n_inputs, n_outputs = part.shape(parameters)
+        labels = part.labels_for(parameters)
+        points = part.own_points(parameters)
+        if points is not None and samples == "shared" and size is None:
+            own = len(points)
+    if part.own_inputs and "task.input" in chosen.values:
+        chosen.refuse("task.input", f'does not go with "{part.name}", which makes its inputs itself; leave input out')
     if own is not None and "task.input" in chosen.values:
         whose = (
             "a table" if digest is not None else f'"{part.name}" with its own {own} points (give size to draw others)'
@@ -169,6 +211,7 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
         "data": digest,
         "n_inputs": n_inputs,
         "n_outputs": n_outputs,
+        "labels": labels,
     }
 
 
@@ -231,28 +274,57 @@ def _steps(chosen: Chosen, task: Mapping[str, Any]) -> int:
     return int(steps)
 
 
-def layer_widths(task: Mapping[str, Any], hidden: Sequence[int]) -> list[int]:
-    """Numbers of units from the inputs to the outputs."""
-    return [task["n_inputs"], *hidden, task["n_outputs"]]
-
-
-def parameter_count(widths: Sequence[int], bias: bool) -> int:
-    """Weights and biases of a dense network."""
-    return sum((before + bias) * after for before, after in itertools.pairwise(widths))
-
-
 def _network(chosen: Chosen, task: Mapping[str, Any]) -> dict[str, Any]:
     hidden, bias = chosen.get("network.hidden"), chosen.get("network.bias")
     activation, output = chosen.get("network.activation"), chosen.get("network.output")
-    count = parameter_count(layer_widths(task, hidden), bias)
-    return {
+    made = {
         "hidden": hidden,
         "bias": bias,
         "activation": activation,
-        "init": _init(chosen, count),
         "output": activation if output["name"] == "activation" else output,
-        "dropout": chosen.get("network.dropout"),
+        "dropout": _dropout(chosen, len(hidden)),
     }
+    if output["name"] == "sum":
+        if not hidden:
+            chosen.refuse("network.output", '"sum" adds the last hidden units, and hidden = [] has none')
+        if task["n_outputs"] != 1:
+            chosen.refuse("network.output", f'"sum" gives one output, and the task has {task["n_outputs"]}')
+    return made | {"init": _init(chosen, sum(layer.parameters for layer in network_layers(task, made)))}
+
+
+def _dropout(chosen: Chosen, layers: int) -> list[float]:
+    """One rate for each hidden layer."""
+    rates = chosen.get("network.dropout")
+    if not isinstance(rates, list):
+        return [rates] * layers
+    if len(rates) != layers:
+        message = f"{shown(rates)} has {len(rates)} rates, and there are {layers} hidden layers; give one for each"
+        chosen.refuse("network.dropout", message)
+        return [0.0] * layers
+    return rates
+
+
+def _together(chosen: Chosen, made: Mapping[str, Any]) -> None:
+    """Refuses what does not go together between the task, the loss and the criteria."""
+    task, training, converge = made["task"], made["train"], made["converge"]
+    labels, loss = task["labels"], LOSSES[training["loss"]["name"]]
+    whose = f'the targets of "{task["name"]}" are {LABEL_WORDS[labels]}'
+    if labels not in LOSS_LABELS[loss.targets]:
+        wanted = LOSS_WORDS[loss.targets]
+        chosen.refuse("train.loss", f'"{loss.name}" needs {wanted}, and {whose}')
+    if converge["accuracy"] is not None and labels not in ("binary", "signs", "classes"):
+        chosen.refuse(
+            "converge.accuracy", f"an accuracy needs 0/1 or -1/1 targets, or one column for each class, and {whose}"
+        )
+    if converge["weights"] is not None:
+        count = sum(layer.parameters for layer in network_layers(task, made["network"]))
+        target = converge["weights"]["target"]
+        if len(target) != count:
+            message = f"has {len(target)} numbers, and the network {count} parameters; give one for each"
+            chosen.refuse("converge.weights", f"{shown(target)} {message}", ".target")
+    if training["clip_norm"] is not None and training["backward"] == "after_update":
+        why = 'does not go with backward = "after_update", where the whole gradient is never known at once'
+        chosen.refuse("train.clip_norm", f"{training['clip_norm']} {why}")
 
 
 def _init(chosen: Chosen, count: int) -> dict[str, Any]:

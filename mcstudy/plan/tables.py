@@ -32,6 +32,18 @@ class Table:
     targets: NDArray[np.float64]
     digest: str
 
+    @property
+    def labels(self) -> str:
+        """What the targets are: "classes" where each row is 1 in one of several columns and else 0, "shares" where
+        the columns of each row add up to 1, "binary" where all are 0 or 1, "signs" where all are -1 or 1, or "real"."""
+        y = self.targets
+        binary = bool(np.isin(y, (0.0, 1.0)).all())
+        if y.shape[1] > 1 and (y >= 0).all() and np.allclose(y.sum(axis=1), 1.0, rtol=0, atol=1e-9):
+            return "classes" if binary else "shares"
+        if binary:
+            return "binary"
+        return "signs" if np.isin(y, (-1.0, 1.0)).all() else "real"
+
 
 class TableFault(NamedTuple):
     """What is wrong with a table: the parameter of the task that says it (as in ``inputs[0]``), value, message."""

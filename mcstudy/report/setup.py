@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mcstudy.errors import StudyError
-from mcstudy.plan import label, layer_widths, make_plan, parameter_count
+from mcstudy.plan import label, make_plan, network_layers
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
 from mcstudy.spec import Study
@@ -106,10 +106,19 @@ def _told(settings: Settings, catalog: Mapping[str, Any]) -> dict[str, Any]:
     defaults = catalog[settings["name"]].defaults()
     told = {}
     for name, value in settings.items():
-        short = _told(value, catalog) if isinstance(value, Mapping) else value
-        if name == "name" or not (_same(value, defaults.get(name)) or short == {"name": "zeros"}):
+        short = value
+        if isinstance(value, Mapping):
+            short = _told(value, catalog)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            short = [_told(part, catalog) for part in value]
+        if name == "name" or not (_same(value, defaults.get(name)) or short == _named(defaults.get(name))):
             told[name] = short
     return told
+
+
+def _named(default: Any) -> Any:
+    """The default of a parameter that is a part, as a table."""
+    return {"name": default} if isinstance(default, str) else default
 
 
 def _same(value: Any, default: Any) -> bool:
@@ -156,10 +165,15 @@ def _data(settings: Settings) -> Text:
 
 def _network(settings: Settings) -> Text:
     network, task = settings["network"], settings["task"]
-    widths = layer_widths(task, network["hidden"])
-    parameters = parameter_count(widths, network["bias"])
+    widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
+    parameters = sum(layer.parameters for layer in network_layers(task, network))
     biases = "with biases" if network["bias"] else "without biases"
-    return (f"{'-'.join(map(str, widths))}, {biases}: {words.count(parameters, 'parameter')}",)
+    text = f"{'-'.join(map(str, widths))}, {biases}: {words.count(parameters, 'parameter')}"
+    if any(network["dropout"]):
+        rates = list(dict.fromkeys(f"{100 * rate:g} %" for rate in network["dropout"]))
+        each = "of each hidden layer" if len(rates) == 1 else "of the hidden layers, one by one,"
+        text += f"; {', '.join(rates)} of the units {each} left out when training"
+    return (text,)
 
 
 def _activation(settings: Settings) -> Text:
@@ -187,6 +201,12 @@ def _optimizer(settings: Settings) -> Text:
         texts.append("; biases are updated by b -= lr·b instead of their gradient")
     if train["backward"] == "after_update":
         texts.append("; the error passes back through weights that are already updated")
+    if train["schedule"]:
+        texts += ["; learning rate: ", _part(train["schedule"], "schedule")]
+    if train["clip_value"]:
+        texts.append(f"; entries of the gradient cut to ±{train['clip_value']:g}")
+    if train["clip_norm"]:
+        texts.append(f"; gradient cut to norm {train['clip_norm']:g}")
     return tuple(texts)
 
 
@@ -199,12 +219,21 @@ def _precision(settings: Settings) -> Text:
 
 
 def _loss(settings: Settings) -> Text:
-    return (_part(settings["train"]["loss"], "loss"),)
+    regularizer = settings["train"]["regularizer"]
+    loss = _part(settings["train"]["loss"], "loss")
+    return (loss, "; when training, plus ", _part(regularizer, "regularizer")) if regularizer else (loss,)
 
 
 def _criterion(settings: Settings) -> Text:
-    loss = settings["converge"].get("loss")
-    return () if loss is None else (f"evaluation loss at most {words.number(loss, 6)}",)
+    wanted, found = settings["converge"], []
+    if wanted["loss"] is not None:
+        found.append(f"evaluation loss at most {words.number(wanted['loss'], 6)}")
+    if wanted["accuracy"] is not None:
+        found.append(f"at least {100 * wanted['accuracy']:g} % of the evaluation points told right")
+    if wanted["weights"] is not None:
+        target, within = wanted["weights"]["target"], wanted["weights"]["within"]
+        found.append(f"every parameter within {within:g} of {', '.join(f'{value:g}' for value in target)}")
+    return (", and ".join(found),) if found else ()
 
 
 def _every(settings: Settings) -> Text:
@@ -225,15 +254,25 @@ _SETTINGS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Text]]] = {
     "task": (("task.name",), _task),
     "inputs": (("task.input",), _inputs),
     "data": (("task.samples", "task.size", "task.batch", "task.order", "task.noise"), _data),
-    "network": (("network.hidden", "network.bias"), _network),
+    "network": (("network.hidden", "network.bias", "network.dropout"), _network),
     "activation": (("activation",), _activation),
     "output unit": (("network.output",), _output),
     "initialisation": (("init",), _init),
-    "optimizer": (("optimizer", "train.bias_update", "train.backward"), _optimizer),
-    "loss": (("train.loss",), _loss),
+    "optimizer": (
+        (
+            "optimizer",
+            "train.bias_update",
+            "train.backward",
+            "train.schedule",
+            "train.clip_value",
+            "train.clip_norm",
+        ),
+        _optimizer,
+    ),
+    "loss": (("train.loss", "train.regularizer"), _loss),
     "steps": (("train.steps", "train.epochs"), _steps),
     "precision": (("train.precision",), _precision),
-    "converged": (("converge.loss",), _criterion),
+    "converged": (("converge.loss", "converge.accuracy", "converge.weights"), _criterion),
     "checked": (("converge.every",), _every),
     "evaluated on": ((), _evaluation),
 }

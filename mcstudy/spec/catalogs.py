@@ -11,6 +11,8 @@ from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.part import Part
+from mcstudy.catalog.regularizers import REGULARIZERS
+from mcstudy.catalog.schedules import SCHEDULES
 from mcstudy.catalog.tasks import TASKS
 
 Catalog = Mapping[str, Any]
@@ -32,5 +34,7 @@ NOUNS: Final[Mapping[str, Catalog]] = {
     "task": TASKS,
     "input": INPUTS,
     "output": OUTPUTS,
+    "schedule": SCHEDULES,
+    "regularizer": REGULARIZERS,
 }
 """The catalogs by the singular word for an entry."""

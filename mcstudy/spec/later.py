@@ -20,28 +20,11 @@ def _any(value: Any) -> bool:
     return True
 
 
-def _not_zero(value: Any) -> bool:
-    return not (value == 0 or value == [] or (isinstance(value, list) and not any(value)))
-
-
-def _sum(value: Any) -> bool:
-    return value == "sum" or (isinstance(value, dict) and value.get("name") == "sum")
-
-
 LATER: Final = (
     Later("study.parts", lambda value: value != []),
     Later("study.keep", lambda value: value != "trials"),
     Later("study.until", _any),
-    Later("task.noise", _not_zero),
     Later("task.probe", _any),
-    Later("network.output", _sum),
-    Later("network.dropout", _not_zero),
-    Later("train.schedule", _any),
-    Later("train.clip_value", _any),
-    Later("train.clip_norm", _any),
-    Later("train.regularizer", _any),
-    Later("converge.accuracy", _any),
-    Later("converge.weights", _any),
     Later("claim", lambda value: value != []),
 )
 """The settings that are valid but not supported yet."""

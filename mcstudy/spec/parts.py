@@ -21,7 +21,9 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
+from mcstudy.catalog.inits import GAINS
 from mcstudy.catalog.part import REQUIRED, Parameter, Part
+from mcstudy.catalog.schedules import SIMPLE
 from mcstudy.spec import kinds
 from mcstudy.spec.catalogs import NOUNS, Catalog
 
@@ -96,13 +98,11 @@ class OneOf:
         return handler(value)
 
 
-def part_models(noun: str, catalog: Catalog, without: str | None = None) -> dict[str, type[PartSettings]]:
-    """One model per part of a catalog; `without` leaves out one parameter, and the parts that lack it."""
-    models = {}
-    for name, part in catalog.items():
-        if without is None or without in part.parameters:
-            models[name] = _part_model(noun, part, without)
-    return models
+def part_models(
+    noun: str, catalog: Catalog, fits: Callable[[Any], bool] = lambda part: True, without: str | None = None
+) -> dict[str, type[PartSettings]]:
+    """One model per part of a catalog that `fits`; `without` leaves out one parameter."""
+    return {name: _part_model(noun, part, without) for name, part in catalog.items() if fits(part)}
 
 
 def _part_model(noun: str, part: Part, without: str | None) -> type[PartSettings]:
@@ -119,12 +119,8 @@ def _part_model(noun: str, part: Part, without: str | None) -> type[PartSettings
 def _parameter_field(parameter: Parameter) -> Any:
     if parameter.default is REQUIRED:
         return Field(description=parameter.doc)
-    default = parameter.default
-    return Field(
-        default=list(default) if isinstance(default, tuple) else default,
-        validate_default=True,
-        description=parameter.doc,
-    )
+    default: Any = list(parameter.default) if isinstance(parameter.default, tuple) else parameter.default
+    return Field(default=default, validate_default=not parameter.optional, description=parameter.doc)
 
 
 def _parameter_kind(parameter: Parameter) -> Any:
@@ -138,8 +134,16 @@ def _parameter_kind(parameter: Parameter) -> Any:
             return kinds.boolean()
         case "text":
             return kinds.text()
+        case "choice":
+            return kinds.word(*parameter.choices)
+        case "gain":
+            return _GAIN
         case "init":
-            return BIAS_INIT
+            return _BIAS_INIT
+        case "base_init":
+            return _BASE_INIT
+        case "schedules":
+            return kinds.listing(_SIMPLE_SCHEDULE, "a list of schedules", 1, 100)
     shortest, longest = parameter.length or (1, None)
     element = {"numbers": kinds.number, "integers": kinds.integer}.get(parameter.kind)
     noun = parameter.kind if element else "texts"
@@ -150,8 +154,24 @@ def _parameter_kind(parameter: Parameter) -> Any:
     return kinds.listing(element(**bounds) if element else kinds.text(), words, shortest, longest, bare=shortest <= 1)
 
 
-BIAS_INIT = OneOf("init", part_models("bias", NOUNS["init"], without="bias"))
-"""The type of the biases' initialiser: any that has a `bias` of its own, without it."""
+_GAIN = kinds.either(
+    kinds.number(gt=0),
+    kinds.word(*GAINS),
+    lambda value: not isinstance(value, str),
+    "a number above 0 or an activation's name: " + ", ".join(GAINS),
+)
+
+_BIAS_INIT = OneOf("init", part_models("bias", NOUNS["init"], lambda part: part.as_bias, without="bias"))
+"""The type of the biases' initialiser: any that draws each number by itself, without biases of its own."""
+
+_BASE_INIT = OneOf("init", part_models("base", NOUNS["init"], lambda part: part.as_base, without="bias"))
+"""The type of an initialiser that another one builds on."""
+
+_SIMPLE_SCHEDULE = OneOf(
+    "schedule",
+    part_models("simple", SIMPLE),
+)
+"""The type of a schedule within another."""
 
 _MODELS = {noun: part_models(noun, catalog) for noun, catalog in NOUNS.items()}
 

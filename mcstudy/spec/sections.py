@@ -13,13 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from mcstudy.spec import kinds
 from mcstudy.spec.parts import PartSettings, part
 
-_LATER_PART = kinds.either(
-    kinds.text(),
-    kinds.Kind(dict[str, Any], "a table"),
-    lambda value: isinstance(value, str),
-    "a part: a name, or a table with a name and parameters",
-)
-
 
 class Strict(BaseModel):
     """A table that refuses unknown keys."""
@@ -140,14 +133,18 @@ class Train(Strict):
     precision: Annotated[str, kinds.word("float32", "float64")] = Field(
         default="float32", description="The precision of all of a trial's numbers."
     )
-    schedule: Annotated[Any, _LATER_PART] = Field(default=None, description="How the learning rate changes.")
+    schedule: Annotated[PartSettings | None, part("schedule")] = Field(
+        default=None, description="How the learning rate changes from step to step."
+    )
     clip_value: Annotated[float | None, kinds.number(gt=0)] = Field(
         default=None, description="The largest absolute value of a gradient's entry."
     )
     clip_norm: Annotated[float | None, kinds.number(gt=0)] = Field(
         default=None, description="The largest norm of the whole gradient."
     )
-    regularizer: Annotated[Any, _LATER_PART] = Field(default=None, description="What is added to the loss.")
+    regularizer: Annotated[PartSettings | None, part("regularizer")] = Field(
+        default=None, description="What is added to the loss when training."
+    )
     bias_update: Annotated[str, kinds.word("gradient", "decay")] = Field(
         default="gradient", description="decay: b -= lr * b instead of the bias's gradient."
     )

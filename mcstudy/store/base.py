@@ -24,7 +24,7 @@ SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
 DIGEST_LAYOUT = (
     "SHA-256 of a cell's rows, from trial 0 on, in order; each row packed little-endian, without gaps: trial int64; "
     f"outcome uint8, its place in ({', '.join(OUTCOMES)}), from 0; steps int32; loss_first, loss_last, each in the "
-    "cell's precision (IEEE 754, float32 or float64; NaN is 0x7fc00000 or 0x7ff8000000000000)"
+    "cell's precision (IEEE 754, float32 or float64; NaN is 0x7fc00000 or 0x7ff8000000000000); dead_units int32"
 )
 """How anyone computes the digest of a cell's rows again."""
 

@@ -24,7 +24,7 @@ from mcstudy.store.base import SCHEMA, History, Rows, Shard
 _WRONG = (pa.ArrowException, OSError, ValueError, KeyError, IndexError)
 """What a damaged file raises; damage to what pages have around them, which has no checksum, may show anywhere."""
 
-_DICTIONARY = ("outcome", "steps", "step")
+_DICTIONARY = ("outcome", "steps", "dead_units", "step")
 
 
 def write_rows(path: Path, rows: Rows, group: int) -> None:

@@ -1,4 +1,4 @@
-"""Checks: the evaluation loss, what it decides, and how a trial ended."""
+"""Checks: the evaluation loss and the other criteria, what they decide, and how a trial ended."""
 
 from __future__ import annotations
 
@@ -8,10 +8,18 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.dispatch import add_loss
-from mcstudy.kernels.layout import CONVERGED, DEAD, DIVERGED, RAN_OUT, RUNNING, STUCK, UNFINISHED
-from mcstudy.kernels.pack import as_bits, filled, fma, get, item, lane_count, load, store, where
+from mcstudy.kernels.layout import ABSENT, CLASSES, CONVERGED, DEAD, DIVERGED, RAN_OUT, REAL, RUNNING, STUCK, UNFINISHED
+from mcstudy.kernels.pack import absolute, as_bits, filled, fma, get, item, lane_count, load, put, store, where
 from mcstudy.training.data import locate
 from mcstudy.training.network import forward
+
+LOSS, FINITE, FROZEN, RIGHT, FARTHEST = range(5)
+"""What a check finds, each a pack of the scratch memory: the mean loss; 1 where it and all parameters are finite; 1
+where the state is that of the last check; the number of samples told right; the largest distance of a parameter from
+its goal."""
+
+SCRATCH = 5
+ROUNDING = 1e-6
 
 
 @jit.routine
@@ -19,58 +27,112 @@ def _tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any,
     """Pass a tile of evaluation points through the network; returns where their targets are: address, column step."""
     bottom, top = cell.first_layer, cell.first_layer + cell.layers
     x, y, columns = locate(memory, item(layers, bottom), item(layers, top - 1), cell, points[:4], arrays, first, tile)
-    forward(memory, layers, bottom, top, tile, x, columns)
+    forward(memory, layers, bottom, top, tile, x, columns, (np.int64(0), points[5], np.int64(-1)))
     return y, columns
 
 
-@jit.routine
-def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
-    """Put the mean loss over the evaluation points at `out`, and at `out` + 1 whether it and all parameters are finite.
+@jit.scalar
+def _add_right(memory: Any, head: Any, cell: Any, y: Any, row: Any, tile: Any, out: Any) -> None:
+    """Add at `out` how many samples of a tile are told right: by all outputs, or by the largest of them."""
+    total = load(memory, out)
+    for s in range(tile):
+        right = filled(memory, 1.0)
+        if cell.labels == CLASSES:
+            best, wanted = load(memory, head.after + s), load(memory, y + s)
+            right = where(best == best, 1.0, filled(memory, 0.0))  # NaN is never right
+            for o in range(1, head.outputs):
+                f, target = load(memory, head.after + o * tile + s), load(memory, y + o * row + s)
+                at_target = target > wanted
+                wanted = where(at_target, target, wanted)
+                higher = f > best
+                # The first of the largest outputs must be the first of the largest targets.
+                right = where(at_target, where(higher, filled(memory, 1.0), 0.0), where(higher, 0.0, right))
+                best = where(higher, f, best)
+                right = where(f == f, right, 0.0)
+        else:
+            for o in range(head.outputs):
+                f, target = load(memory, head.after + o * tile + s), load(memory, y + o * row + s)
+                above = f > cell.cut
+                right = where(target > cell.middle, where(above, right, 0.0), where(above, 0.0, right))
+                right = where(f == f, right, 0.0)
+        total += right
+    store(memory, out, total)
 
-    `points` is (packed, address of the inputs, address of the targets, step between their columns, number), `arrays`
-    the scalar points that are used where not packed.
+
+@jit.routine
+def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numbers: Any, out: Any) -> None:
+    """Put what a check finds, but for FROZEN, at `out` ….
+
+    `points` is (packed, address of the inputs, address of the targets, step between their columns, number, trial
+    numbers), `arrays` the scalar points that are used where not packed.
     """
     head = item(layers, cell.first_layer + cell.layers - 1)
     number = points[4]
-    store(memory, out, 0.0)
-    store(memory, out + 1, 0.0)
+    store(memory, out + LOSS, 0.0)
+    store(memory, out + LOSS + 1, 0.0)
+    store(memory, out + RIGHT, 0.0)
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)
         y, row = _tile_forward(memory, layers, cell, points, arrays, done, tile)
-        add_loss(cell.loss, (memory, cell.loss_a, head.after, y, row, out, head.outputs, tile))
+        add_loss(cell.loss_value, (memory, cell.loss_a, head.after, y, row, out + LOSS, head.outputs, tile))
+        if cell.labels != REAL:
+            _add_right(memory, head, cell, y, row, tile, out + RIGHT)
         done += tile
-    loss = load(memory, out) / (number * head.outputs)
-    store(memory, out, loss)
+    loss = load(memory, out + LOSS) / (number * cell.loss_terms)
+    store(memory, out + LOSS, loss)
     finite = loss * 0.0
     for i in range(cell.parameters, cell.parameters + cell.count):
         finite = fma(load(memory, i), 0.0, finite)
-    store(memory, out + 1, where(finite == 0.0, filled(memory, 1.0), 0.0))
+    store(memory, out + FINITE, where(finite == 0.0, filled(memory, 1.0), 0.0))
+    farthest = filled(memory, 0.0)
+    if cell.goal >= 0:
+        for i in range(cell.count):
+            distance = absolute(load(memory, cell.parameters + i) - item(numbers, cell.goal + i))
+            farthest = where(distance > farthest, distance, farthest)
+    store(memory, out + FARTHEST, farthest)
 
 
 @jit.routine
-def mark_alive(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
-    """Put at `out` 1 where each layer has a unit whose derivative is not zero at some evaluation point, else 0."""
-    bottom = cell.first_layer
+def count_dead(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
+    """Put at `out` 1 where each layer has a unit whose derivative is not zero at some evaluation point, else 0; at
+    `out` + 1 the number of hidden units without one. The units' own flags come after."""
+    bottom, top = cell.first_layer, cell.first_layer + cell.layers
     number = points[4]
-    flags = out + 1
-    for i in range(cell.layers):
-        store(memory, flags + i, 0.0)
+    flags = out + 2
+    units = np.int64(0)
+    for i in range(bottom, top):
+        units += item(layers, i).outputs
+    for i in range(flags, flags + units):
+        store(memory, i, 0.0)
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)
         _tile_forward(memory, layers, cell, points, arrays, done, tile)
-        for i in range(cell.layers):
-            layer = item(layers, bottom + i)
-            flag = load(memory, flags + i)
-            for j in range(layer.slope, layer.slope + layer.outputs * tile):
-                flag = where(load(memory, j) == 0.0, flag, 1.0)
-            store(memory, flags + i, flag)
+        at = flags
+        for i in range(bottom, top):
+            layer = item(layers, i)
+            for j in range(layer.outputs):
+                flag = load(memory, at)
+                for s in range(layer.slope + j * tile, layer.slope + (j + 1) * tile):
+                    flag = where(load(memory, s) == 0.0, flag, 1.0)
+                store(memory, at, flag)
+                at += 1
         done += tile
-    alive = filled(memory, 1.0)
-    for i in range(cell.layers):
-        alive = alive * load(memory, flags + i)
+    alive, dead = filled(memory, 1.0), filled(memory, 0.0)
+    at = flags
+    for i in range(bottom, top):
+        outputs = item(layers, i).outputs
+        some = filled(memory, 0.0)
+        for j in range(at, at + outputs):
+            flag = load(memory, j)
+            some = where(flag == 0.0, some, 1.0)
+            if i < top - 1:
+                dead += 1.0 - flag
+        alive = alive * some
+        at += outputs
     store(memory, out, alive)
+    store(memory, out + 1, dead)
 
 
 @jit.scalar
@@ -85,30 +147,49 @@ def compare_snapshot(memory: Any, cell: Any, out: Any) -> None:
     store(memory, out, where(same, filled(memory, 1.0), 0.0))
 
 
+@jit.scalar
+def _meets(memory: Any, cell: Any, scratch: Any, lane: Any, loss: Any, number: Any) -> Any:
+    """Whether every criterion holds in a lane, over `number` evaluation points."""
+    met = loss <= cell.threshold
+    if cell.labels != REAL:  # counts, for a share of 9 in 10 is not 0.9 in binary
+        met = met and get(memory, scratch + RIGHT, lane) >= cell.accuracy * number - ROUNDING
+    if cell.goal >= 0:
+        met = met and get(memory, scratch + FARTHEST, lane) <= cell.within
+    return met
+
+
 @jit.routine
 def record_check(
-    memory: Any, layers: Any, cell: Any, row: Any, points: Any, arrays: Any, state: Any, records: Any, step: Any
+    memory: Any,
+    layers: Any,
+    cell: Any,
+    row: Any,
+    points: Any,
+    arrays: Any,
+    numbers: Any,
+    state: Any,
+    records: Any,
+    step: Any,
 ) -> None:
     """Evaluate the pack's trials of one cell at a check and settle those that end there.
 
     `state` is (scratch address, position of lane 0 in the records, outcomes by lane, best losses by lane);
-    `records` the arrays of rows: outcome, steps, first and last loss, history, trace, each with the cell first.
+    `records` the arrays of rows: outcome, steps, first and last loss, dead units, history, trace, each with the cell
+    first. A lane that ends leaves its parameters at `cell.final`.
     """
     scratch, first_row, running, best = state
-    outcomes, steps, loss_first, loss_last, history, trace = records
-    evaluate(memory, layers, cell, points, arrays, scratch)
-    frozen = scratch + 2
+    _, steps, loss_first, loss_last, _, history, trace = records
+    evaluate(memory, layers, cell, points, arrays, numbers, scratch)
     if cell.snapshot >= 0:
-        compare_snapshot(memory, cell, frozen)
+        compare_snapshot(memory, cell, scratch + FROZEN)
     last_check = (cell.steps + cell.every - 1) // cell.every
     late = last_check + 1 - max(1, (last_check + 1) // 5)
     check = (step + cell.every - 1) // cell.every
-    ran_out = False
     for lane in range(lane_count(memory)):
         if running[row, lane] != RUNNING:
             continue
         trial = first_row + lane
-        loss = float(get(memory, scratch, lane))
+        loss = float(get(memory, scratch + LOSS, lane))
         if step == 0:
             loss_first[row, trial] = loss
         loss_last[row, trial] = loss
@@ -117,43 +198,51 @@ def record_check(
         if trial < trace.shape[1]:
             for i in range(cell.count):
                 trace[row, trial, check, i] = float(get(memory, cell.parameters + i, lane))
-        if get(memory, scratch + 1, lane) == 0.0:
+        stopped = cell.snapshot >= 0 and step > 0 and get(memory, scratch + FROZEN, lane) == 1.0
+        if get(memory, scratch + FINITE, lane) == 0.0:
             running[row, lane] = DIVERGED
-            outcomes[row, trial] = DIVERGED
             steps[row, trial] = step
-            continue
-        if loss <= cell.threshold:
+        elif _meets(memory, cell, scratch, lane, loss, points[4]):
             running[row, lane] = CONVERGED
-            outcomes[row, trial] = CONVERGED
             steps[row, trial] = step
-            continue
-        stopped = cell.snapshot >= 0 and step > 0 and get(memory, frozen, lane) == 1.0
-        if check < late:
-            best[row, lane, 0] = min(best[row, lane, 0], loss)
-        if check >= late or stopped:
-            best[row, lane, 1] = min(best[row, lane, 1], loss)
-        if stopped:
-            for c in range(check + 1, last_check + 1):
-                if trial < history.shape[1]:
-                    history[row, trial, c] = loss
-                if trial < trace.shape[1]:
-                    for i in range(cell.count):
-                        trace[row, trial, c, i] = trace[row, trial, check, i]
-        if stopped or step == cell.steps:
-            running[row, lane] = RAN_OUT
-            ran_out = True
-    if not ran_out:
-        return
-    mark_alive(memory, layers, cell, points, arrays, scratch)
-    for lane in range(lane_count(memory)):
-        if running[row, lane] != RAN_OUT:
-            continue
-        if get(memory, scratch, lane) == 0.0:
-            outcome = DEAD
-        elif best[row, lane, 1] < 0.99 * best[row, lane, 0]:
-            outcome = UNFINISHED
         else:
-            outcome = STUCK
-        running[row, lane] = outcome
+            if check < late:
+                best[row, lane, 0] = min(best[row, lane, 0], loss)
+            if check >= late or stopped:
+                best[row, lane, 1] = min(best[row, lane, 1], loss)
+            if stopped:
+                for c in range(check + 1, last_check + 1):
+                    if trial < history.shape[1]:
+                        history[row, trial, c] = loss
+                    if trial < trace.shape[1]:
+                        for i in range(cell.count):
+                            trace[row, trial, c, i] = trace[row, trial, check, i]
+            if stopped or step == cell.steps:
+                running[row, lane] = RAN_OUT
+                steps[row, trial] = cell.steps
+        if running[row, lane] != RUNNING:
+            for i in range(cell.count):
+                put(memory, cell.final + i, lane, get(memory, cell.parameters + i, lane))
+
+
+@jit.routine
+def settle(memory: Any, layers: Any, cell: Any, row: Any, points: Any, arrays: Any, state: Any, records: Any) -> None:
+    """Once all of a pack's trials of one cell have ended: the outcomes of those whose steps ran out, and dead units."""
+    scratch, first_row, running, best = state
+    outcomes, dead_units = records[0], records[4]
+    for i in range(cell.count):
+        store(memory, cell.parameters + i, load(memory, cell.final + i))
+    count_dead(memory, layers, cell, points, arrays, scratch)
+    for lane in range(lane_count(memory)):
+        outcome = running[row, lane]
+        if outcome == ABSENT:
+            continue
+        if outcome == RAN_OUT:
+            if get(memory, scratch, lane) == 0.0:
+                outcome = DEAD
+            elif best[row, lane, 1] < 0.99 * best[row, lane, 0]:
+                outcome = UNFINISHED
+            else:
+                outcome = STUCK
         outcomes[row, first_row + lane] = outcome
-        steps[row, first_row + lane] = cell.steps
+        dead_units[row, first_row + lane] = np.int32(get(memory, scratch + 1, lane))

@@ -15,13 +15,21 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import fill_targets
 from mcstudy.kernels.layout import NORMAL, TRIAL
-from mcstudy.kernels.pack import filled, fma, get, item, lane_count, load, put, store, where
-from mcstudy.kernels.streams import ORDER, fill_normal, fill_uniform, words
+from mcstudy.kernels.pack import advance, filled, fma, get, item, lane_count, load, put, store, where
+from mcstudy.kernels.streams import NOISE, ORDER, fill_normal, fill_uniform, words
 
 
 @jit.routine
 def draw_samples(
-    memory: Any, group: Any, inputs_at: Any, targets_at: Any, first: Any, samples: Any, stream: Any, trials: Any
+    memory: Any,
+    group: Any,
+    numbers: Any,
+    inputs_at: Any,
+    targets_at: Any,
+    first: Any,
+    samples: Any,
+    stream: Any,
+    trials: Any,
 ) -> None:
     """Draw the samples numbered `first` … of a stream and compute their targets."""
     width, row = group.inputs, group.size
@@ -38,7 +46,34 @@ def draw_samples(
             for s in range(samples):
                 value = fma(load(memory, drawn + s * width + k), sd, filled(memory, mean))
                 store(memory, inputs_at + k * row + s, value)
-    fill_targets(group.task, (memory, group.task_a, inputs_at, targets_at, row, samples))
+    compute_targets(memory, group, numbers, inputs_at, targets_at, row, samples)
+
+
+@jit.scalar
+def compute_targets(
+    memory: Any, group: Any, numbers: Any, inputs_at: Any, targets_at: Any, row: Any, samples: Any
+) -> None:
+    """Compute the targets of samples whose columns are `row` packs apart."""
+    constants = advance(numbers, group.constants)
+    sizes = group.inputs, group.outputs
+    fill_targets(
+        group.task, (memory, inputs_at, targets_at, row, samples, sizes[0], sizes[1], constants, group.scratch)
+    )
+
+
+@jit.routine
+def add_noise(memory: Any, group: Any, targets_at: Any, first: Any, samples: Any, scratch: Any, trials: Any) -> None:
+    """Add noise to the targets of the samples numbered `first` …, whose columns are a ring's length apart.
+
+    Number o of sample n is number n · outputs + o of its stream. `scratch` is the address of as many packs as there are
+    targets.
+    """
+    width, row = group.outputs, group.size
+    fill_normal(memory, scratch, first * width, (first + samples) * width, group.seed, NOISE, trials)
+    for k in range(width):
+        for s in range(samples):
+            at = targets_at + k * row + s
+            store(memory, at, fma(load(memory, scratch + s * width + k), group.noise, load(memory, at)))
 
 
 @jit.scalar

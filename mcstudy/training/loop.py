@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.kernels.layout import ABSENT, FRESH, RUNNING, TABLE, TRIAL
-from mcstudy.kernels.pack import item, lane_count, pointer, put
+from mcstudy.catalog.schedules import factor
+from mcstudy.kernels.layout import ABSENT, FRESH, HYPERPARAMETERS, RUNNING, TABLE, TRIAL
+from mcstudy.kernels.pack import advance, item, lane_count, load, pointer, put, store
 from mcstudy.kernels.streams import DATA
-from mcstudy.training.checks import record_check
-from mcstudy.training.data import draw_samples, shuffle, spread
+from mcstudy.training.checks import record_check, settle
+from mcstudy.training.data import add_noise, draw_samples, shuffle, spread
 from mcstudy.training.initial import initialise
+from mcstudy.training.scaling import scale_by_data
 from mcstudy.training.steps import batch_step, fused_steps
 
 
@@ -26,25 +28,42 @@ def _any_running(running: Any, row: Any) -> Any:
 
 @jit.scalar
 def _advance(
-    memory: Any, layers: Any, cell: Any, group: Any, data: Any, tables: Any, step: Any, until: Any, stop: Any
+    memory: Any,
+    layers: Any,
+    cell: Any,
+    group: Any,
+    data: Any,
+    tables: Any,
+    numbers: Any,
+    hyper: Any,
+    step: Any,
+    until: Any,
+    stop: Any,
 ) -> Any:
     """Train one cell from `step` to `until`; returns the step reached, less only when asked to stop.
 
-    `data` is (packed, address of the inputs, address of the targets, step at which the ring's first sample is due).
+    `data` is (packed, address of the inputs, address of the targets, step at which the ring's first sample is due,
+    trial numbers); `hyper` has room for the optimizer's numbers.
     """
-    packed, inputs_at, targets_at, origin = data
+    packed, inputs_at, targets_at, origin, trials = data
     batch = cell.batch
     size = group.size
     position = ((step - origin) % group.pass_steps) * batch
     if cell.fused:
         samples = (packed, inputs_at, targets_at, size, position, size)
         return step + fused_steps(memory, layers, cell, samples, tables, until - step, stop)
+    h, schedule = cell.hyper, advance(numbers, cell.schedule)
+    for i in range(HYPERPARAMETERS):
+        hyper[i] = h[i]
     while step < until:
         if item(stop, 0) != 0:
             return step
+        if cell.schedule_rows > 0:
+            hyper[0] = h[0] * factor(schedule, 0, cell.schedule_rows, step)
         count = min(batch, size - position)
         samples = (packed, inputs_at, targets_at, size, position, count)
-        batch_step(memory, layers, cell, samples, tables, step)
+        noise = (group.seed, trials, (step // group.pass_steps) * size + position)
+        batch_step(memory, layers, cell, samples, tables, pointer(hyper), step, noise)
         step += 1
         position += count
         if position >= size:
@@ -60,6 +79,7 @@ def train(
     cell_table: Any,
     layer_table: Any,
     axes: Any,
+    number_table: Any,
     training_points: Any,
     evaluation_points: Any,
     trials: Any,
@@ -74,15 +94,17 @@ def train(
         integer_packs: pack array of uint32: trial numbers (low words, high words), then the sort keys of a pass.
         groups, cell_table, layer_table: tables of `mcstudy.kernels.layout`; one group.
         axes: (rows, 3) grid axes: low, high, points.
+        number_table: flat array of float64: constants of the task, schedules, parameters to reach.
         training_points, evaluation_points: pairs of flat arrays, inputs and targets, of what all trials
             share; empty where each trial has its own.
-        scratch: address of 3 + (most layers of a cell) packs.
-        records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), history
-            (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two may be empty.
+        scratch: address of packs for checks and noise.
+        records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), dead units
+            (int32), history (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two
+            may be empty.
         stop_flag: one int64; another thread sets it to stop after the current step.
     """
     memory, integers, stop = pointer(packs), pointer(integer_packs), pointer(stop_flag)
-    layers, cells = pointer(layer_table), pointer(cell_table)
+    layers, cells, numbers = pointer(layer_table), pointer(cell_table), pointer(number_table)
     tables = (pointer(training_points[0]), pointer(training_points[1]))
     points = (pointer(evaluation_points[0]), pointer(evaluation_points[1]))
     group = groups[0]
@@ -92,12 +114,13 @@ def train(
     best = np.empty((count, lanes, 2), np.float64)
     reached = np.empty(count, np.int64)
     due = np.empty(count, np.int64)
+    hyper = np.empty(HYPERPARAMETERS, np.float64)
     own_set = group.source == TRIAL
     base_targets = group.base + group.size * group.inputs
     ring_targets = group.ring + group.size * group.inputs
     packed = group.source != TABLE or group.shuffled or group.spread
     number = group.size if own_set else evaluation_points[0].shape[0] // group.inputs
-    evaluation = (own_set, group.base, base_targets, number, number)
+    evaluation = (own_set, group.base, group.clean, number, number, integers)
     if group.spread:
         spread(memory, group.ring, tables[0], group.size * group.inputs)
         spread(memory, ring_targets, tables[1], group.size * group.outputs)
@@ -110,13 +133,20 @@ def train(
             put(integers, 0, lane, np.uint32((first + lane) & 0xFFFFFFFF))
             put(integers, 1, lane, np.uint32((first + lane) >> 32))
         if own_set:
-            draw_samples(memory, group, group.base, base_targets, 0, group.size, DATA, integers)
+            draw_samples(memory, group, numbers, group.base, base_targets, 0, group.size, DATA, integers)
+            if group.noise > 0.0:
+                for i in range(group.size * group.outputs):
+                    store(memory, group.clean + i, load(memory, base_targets + i))
+                add_noise(memory, group, base_targets, 0, group.size, scratch, integers)
         for c in range(count):
             for lane in range(lanes):
                 running[c, lane] = RUNNING if first + lane < trials[1] else ABSENT
                 best[c, lane, 0] = np.inf
                 best[c, lane, 1] = np.inf
-            initialise(memory, layers, item(cells, c), axes, group.seed, integers)
+            cell = item(cells, c)
+            initialise(memory, layers, cell, axes, group.seed, integers)
+            if cell.scaled:
+                scale_by_data(memory, layers, cell, evaluation, points)
             reached[c] = 0
             due[c] = 0
         active = count
@@ -126,24 +156,30 @@ def train(
             if group.source == FRESH:
                 until = min(longest, step + group.pass_steps)
                 samples = (until - step) * group.batch
-                draw_samples(memory, group, group.ring, ring_targets, step * group.batch, samples, DATA, integers)
+                drawn = step * group.batch
+                draw_samples(memory, group, numbers, group.ring, ring_targets, drawn, samples, DATA, integers)
+                if group.noise > 0.0:
+                    add_noise(memory, group, ring_targets, drawn, samples, scratch, integers)
             elif group.shuffled:
                 until = min(longest, step + group.pass_steps)
                 shuffle(memory, integers, group, step // group.pass_steps, integers, tables[0], tables[1])
-            data = (packed, group.ring, ring_targets, step)
+            data = (packed, group.ring, ring_targets, step, integers)
             for c in range(count):
                 cell = item(cells, c)
                 end = min(until, cell.steps)
                 while reached[c] >= 0 and (reached[c] < end or reached[c] == due[c]):
                     goal = min(end, due[c])
-                    reached[c] = _advance(memory, layers, cell, group, data, tables, reached[c], goal, stop)
+                    at = reached[c]
+                    at = _advance(memory, layers, cell, group, data, tables, numbers, hyper, at, goal, stop)
+                    reached[c] = at
                     if item(stop, 0) != 0:
                         return row
                     if reached[c] == due[c]:
                         state = (scratch, row, running, best)
-                        record_check(memory, layers, cell, c, evaluation, points, state, records, due[c])
+                        record_check(memory, layers, cell, c, evaluation, points, numbers, state, records, due[c])
                         due[c] = min(due[c] + cell.every, cell.steps)
                         if not _any_running(running, c):
+                            settle(memory, layers, cell, c, evaluation, points, state, records)
                             reached[c] = -1
                             active -= 1
             step = until

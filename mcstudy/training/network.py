@@ -16,6 +16,7 @@ from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
+from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
 
 # A literal 1 would make a variant of `multiply_add` for this one caller.
 ONE = np.int64(1)
@@ -82,9 +83,39 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
             column += 1
 
 
+@jit.routine
+def _random_units(memory: Any, layer: Any, samples: Any, noise: Any) -> None:
+    """The activation of a layer that draws numbers in training: random slopes, units left out."""
+    seed, trials, sample = noise
+    a, b, slope, after, extra, units = layer.a, layer.b, layer.slope, layer.after, layer.extra, layer.outputs
+    uniforms = layer.delta  # free until the backward pass
+    count = units * samples
+    if layer.random != 0:
+        fill_units(memory, uniforms, units, samples, sample, layer.number, seed, SLOPES, trials)
+        activate(layer.random, (memory, a, b, layer.trained, slope, after, uniforms, count))
+    else:
+        activate(layer.activation, (memory, a, b, layer.trained, slope, after, extra, count))
+    if layer.dropout > 0.0:
+        scale = 1.0 / (1.0 - layer.dropout)
+        fill_units(memory, uniforms, units, samples, sample, layer.number, seed, DROPOUT, trials)
+        for i in range(count):
+            u = load(memory, uniforms + i)
+            factor = where(u < layer.dropout, filled(u, 0.0), scale)
+            store(memory, after + i, load(memory, after + i) * factor)
+            store(memory, slope + i, load(memory, slope + i) * factor)
+            if layer.trained >= 0:
+                store(memory, extra + i, load(memory, extra + i) * factor)
+
+
 @jit.scalar
-def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any, inputs_at: Any, inputs_row: Any) -> None:
-    """Pass a tile of `samples` samples through layers `first` … `last` - 1; input k lies at `inputs_at` + k · row."""
+def forward(
+    memory: Any, layers: Any, first: Any, last: Any, samples: Any, inputs_at: Any, inputs_row: Any, noise: Any
+) -> None:
+    """Pass a tile of `samples` samples through layers `first` … `last` - 1; input k lies at `inputs_at` + k · row.
+
+    `noise` is (seed, trial numbers, number of the tile's first sample in training), that number below 0 where units
+    neither are left out nor have random slopes.
+    """
     for i in range(first, last):
         layer = item(layers, i)
         inputs, outputs = layer.inputs, layer.outputs
@@ -101,7 +132,21 @@ def forward(memory: Any, layers: Any, first: Any, last: Any, samples: Any, input
             samples,
             inputs,
         )
-        activate(layer.activation, (memory, layer.a, layer.b, layer.slope, layer.after, outputs * samples))
+        if noise[2] >= 0 and (layer.random != 0 or layer.dropout > 0.0):
+            _random_units(memory, layer, samples, noise)
+        else:
+            count = outputs * samples
+            sums, after, extra = layer.slope, layer.after, layer.extra
+            activate(layer.activation, (memory, layer.a, layer.b, layer.trained, sums, after, extra, count))
+
+
+@jit.routine
+def add_trained_gradient(memory: Any, layer: Any, samples: Any, shift: Any, delta: Any) -> None:
+    """Add the gradient of an activation's trained parameter over a tile, from dLoss/df(z) at `delta`."""
+    total = load(memory, layer.trained + shift)
+    for i in range(layer.outputs * samples):
+        total = fma(load(memory, delta + i), load(memory, layer.extra + i), total)
+    store(memory, layer.trained + shift, total)
 
 
 @jit.scalar
@@ -233,4 +278,4 @@ def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: A
             store(memory, out + j, s0)
             j, p, s = j + 1, p + inputs, s + step
         if kind == OTHER:
-            activate(layer.activation, (memory, bend, layer.b, slope, after, outputs))
+            activate(layer.activation, (memory, bend, layer.b, layer.trained, slope, after, layer.extra, outputs))

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.catalog.dispatch import fill_targets
 from mcstudy.kernels.layout import NORMAL
-from mcstudy.kernels.pack import lane_count, lane_view, load, pack_array, put, store
+from mcstudy.kernels.pack import lane_count, lane_view, load, pack_array, pointer, put, store
 from mcstudy.kernels.quantile import normal_quantile
-from mcstudy.kernels.streams import SHARED
-from mcstudy.training.data import draw_samples
+from mcstudy.kernels.streams import SHARED, TASK, fill_normal
+from mcstudy.training.data import add_noise, compute_targets, draw_samples
 
 EVALUATION_POINTS = 512
 DRAWN_AT_ONCE = 4096
@@ -26,17 +25,41 @@ def _quantiles(memory: Any, count: Any) -> None:
 
 
 @jit.entry
-def _targets(memory: Any, groups: Any, targets_at: Any, samples: Any) -> None:
-    group = groups[0]
-    fill_targets(group.task, (memory, group.task_a, 0, targets_at, samples, samples))
+def _targets(memory: Any, groups: Any, numbers: Any, targets_at: Any, samples: Any) -> None:
+    compute_targets(pointer(memory), groups[0], pointer(numbers), 0, targets_at, samples, samples)
+
+
+@jit.scalar
+def _set_trial(integers: Any, trial: Any) -> None:
+    for lane in range(lane_count(integers)):
+        put(integers, 0, lane, trial & 0xFFFFFFFF)
+        put(integers, 1, lane, trial >> 32)
 
 
 @jit.entry
-def _draw_set(memory: Any, integers: Any, groups: Any, targets_at: Any, first: Any, samples: Any) -> None:
-    for lane in range(lane_count(memory)):
-        put(integers, 0, lane, 0)
-        put(integers, 1, lane, 0)
-    draw_samples(memory, groups[0], 0, targets_at, first, samples, SHARED, integers)
+def _draw_set(memory: Any, integers: Any, groups: Any, numbers: Any, targets_at: Any, first: Any, samples: Any) -> None:
+    _set_trial(integers, 0)
+    draw_samples(pointer(memory), groups[0], pointer(numbers), 0, targets_at, first, samples, SHARED, integers)
+
+
+@jit.entry
+def _add_noise(memory: Any, integers: Any, groups: Any, first: Any, samples: Any, scratch: Any) -> None:
+    _set_trial(integers, 0)
+    add_noise(memory, groups[0], 0, first, samples, scratch, integers)
+
+
+@jit.entry
+def _draw_normals(memory: Any, integers: Any, seed: Any, trial: Any, count: Any) -> None:
+    _set_trial(integers, trial)
+    fill_normal(memory, 0, 0, count, seed, TASK, integers)
+
+
+def task_normals(seed: int, number: int, count: int) -> np.ndarray:
+    """`count` standard normals, float64, from a task's stream of the study's seed; `number` counts such tasks."""
+    lanes = jit.pack_bytes() // 8
+    packs, integers = pack_array(count, np.float64, lanes), pack_array(2, np.uint32, lanes)
+    _draw_normals(packs, integers, seed, number, count)
+    return lane_view(packs)[:, 0].copy()
 
 
 def normal_quantiles(u: np.ndarray) -> np.ndarray:
@@ -72,33 +95,58 @@ def evaluation_inputs(distribution: int, a: float, b: float, dimensions: int) ->
     return normal_quantiles(u) * b + a if distribution == NORMAL else u * (b - a) + a
 
 
-def targets_of(group: np.ndarray, inputs: np.ndarray, dtype: Any) -> np.ndarray:
-    """The task's targets of given points, (outputs, samples), computed in `dtype` as kernels do.
+def points_with_targets(
+    group: np.ndarray, numbers: np.ndarray, inputs: np.ndarray, dtype: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """Given points, (inputs, samples), and the task's targets there, (outputs, samples), as kernels compute them.
 
-    `inputs` has the shape (inputs, samples).
+    The points come back too, for some tasks make their inputs from uniform numbers.
     """
     samples, outputs = inputs.shape[1], int(group["outputs"][0])
-    lanes = jit.pack_bytes() // np.dtype(dtype).itemsize
-    memory = pack_array(inputs.size + samples * outputs, dtype, lanes)
+    own = group.copy()
+    own["scratch"] = inputs.size + samples * outputs
+    memory = _memory(int(own["scratch"][0] + own["scratch_packs"][0]), dtype)
     lane_view(memory)[: inputs.size] = inputs.reshape(-1, 1)
-    _targets(memory, group, inputs.size, samples)
-    return lane_view(memory)[inputs.size :, 0].reshape(outputs, samples).copy()
+    _targets(memory, own, numbers, inputs.size, samples)
+    found = lane_view(memory)[: inputs.size + samples * outputs, 0].reshape(-1, samples).copy()
+    return found[: len(inputs)], found[len(inputs) :]
 
 
-def shared_set(group: np.ndarray, samples: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
+def shared_set(group: np.ndarray, numbers: np.ndarray, samples: int, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     """The data set of the seed that all trials share: inputs (inputs, samples) and targets (outputs, samples)."""
     inputs, outputs = int(group["inputs"][0]), int(group["outputs"][0])
-    lanes = jit.pack_bytes() // np.dtype(dtype).itemsize
     piece = min(samples, DRAWN_AT_ONCE)
-    count = piece * inputs
+    count = piece * (inputs + outputs)
     own = group.copy()
-    own["size"], own["staging"] = piece, count + piece * outputs
-    memory = pack_array(2 * count + piece * outputs, dtype, lanes)
-    integers = pack_array(2, np.uint32, lanes)
-    values = lane_view(memory)[: count + piece * outputs, 0].reshape(inputs + outputs, piece)
+    own["size"], own["staging"], own["scratch"] = piece, count, count + piece * inputs
+    memory = _memory(int(own["scratch"][0] + own["scratch_packs"][0]), dtype)
+    integers = pack_array(2, np.uint32, memory.dtype[0].shape[0])
+    values = lane_view(memory)[:count, 0].reshape(inputs + outputs, piece)
     drawn = np.empty((inputs + outputs, samples), dtype)
     for first in range(0, samples, piece):
         size = min(piece, samples - first)
-        _draw_set(memory, integers, own, count, first, size)
+        _draw_set(memory, integers, own, numbers, piece * inputs, first, size)
         drawn[:, first : first + size] = values[:, :size]
     return drawn[:inputs], drawn[inputs:]
+
+
+def with_noise(group: np.ndarray, targets: np.ndarray, dtype: Any) -> np.ndarray:
+    """The targets, (outputs, samples), of a set that all trials share, with the noise of the task added."""
+    outputs, samples = targets.shape
+    piece = min(samples, DRAWN_AT_ONCE)
+    own = group.copy()
+    own["size"] = piece
+    memory = _memory(2 * piece * outputs, dtype)
+    integers = pack_array(2, np.uint32, memory.dtype[0].shape[0])
+    values = lane_view(memory)[: piece * outputs].reshape(outputs, piece, -1)
+    noisy = np.empty_like(targets)
+    for first in range(0, samples, piece):
+        size = min(piece, samples - first)
+        values[:, :size] = targets[:, first : first + size, None]
+        _add_noise(memory, integers, own, first, size, piece * outputs)
+        noisy[:, first : first + size] = values[:, :size, 0]
+    return noisy
+
+
+def _memory(packs: int, dtype: Any) -> np.ndarray:
+    return pack_array(packs, dtype, jit.pack_bytes() // np.dtype(dtype).itemsize)

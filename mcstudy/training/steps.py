@@ -11,10 +11,12 @@ from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
+from mcstudy.training.adjust import adjust_gradients
 from mcstudy.training.data import locate
 from mcstudy.training.network import (
     ONE,
     add_gradients,
+    add_trained_gradient,
     fill_slopes,
     forward,
     forward_sample,
@@ -23,14 +25,7 @@ from mcstudy.training.network import (
     times_slope,
 )
 
-MSE = list(LOSSES).index("mse")
 _mse_gradient = LOSSES["mse"].gradient
-
-
-@jit.scalar
-def _hyper(cell: Any) -> Any:
-    h = cell.hyper
-    return h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]
 
 
 @jit.scalar
@@ -41,61 +36,91 @@ def _decay_biases(memory: Any, layer: Any, rate: Any) -> None:
 
 
 @jit.routine
-def _update_layer(memory: Any, layers: Any, i: Any, cell: Any, hyper: Any, step: Any) -> None:
+def _update_layer(memory: Any, layer: Any, cell: Any, hyper: Any, step: Any) -> None:
     """Update the parameters of one layer by the gradients of the batch."""
-    layer = item(layers, i)
-    count = layer.inputs * layer.outputs
-    if layer.biases >= 0 and not cell.bias_decay:
+    p, count = layer.weights, layer.inputs * layer.outputs
+    decayed = layer.biases >= 0 and cell.bias_decay
+    if layer.biases >= 0 and not decayed:
         count += layer.outputs
-    offset = layer.weights - cell.parameters
-    apply_update(
-        cell.optimizer,
-        (memory, hyper, step + 1, layer.weights, cell.gradients + offset, cell.slots + offset, cell.count, count),
+    if layer.trained >= 0 and not decayed:
+        count += 1
+    g, s = cell.gradients - cell.parameters, cell.slots - cell.parameters
+    apply_update(cell.optimizer, (memory, hyper, step + 1, p, p + g, p + s, cell.count, count))
+    if decayed:
+        _decay_biases(memory, layer, item(hyper, 0))
+        if layer.trained >= 0:
+            p = layer.trained
+            apply_update(cell.optimizer, (memory, hyper, step + 1, p, p + g, p + s, cell.count, 1))
+
+
+@jit.scalar
+def _output_errors(memory: Any, head: Any, cell: Any, y: Any, columns: Any, scale: Any, tile: Any) -> None:
+    """Put `scale` · dLoss/dz of a tile in the output layer's `delta`."""
+    outputs, delta = head.outputs, head.delta
+    if head.trained >= 0:  # the same by the trained parameter first
+        shift = cell.gradients - cell.parameters
+        loss_gradient(
+            cell.loss_gradient,
+            (memory, cell.loss_a, head.after, head.extra, y, columns, delta, scale, outputs, tile),
+        )
+        total = load(memory, head.trained + shift)
+        for i in range(outputs * tile):
+            total += load(memory, delta + i)
+        store(memory, head.trained + shift, total)
+    loss_gradient(
+        cell.loss_gradient,
+        (memory, cell.loss_a, head.after, head.slope, y, columns, delta, scale, outputs, tile),
     )
-    if layer.biases >= 0 and cell.bias_decay:
-        _decay_biases(memory, layer, hyper[0])
 
 
 @jit.routine
-def batch_step(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, step: Any) -> None:
+def batch_step(
+    memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, hyper: Any, step: Any, noise: Any
+) -> None:
     """One step on a batch: mean gradient over its samples in ascending order, then the update.
 
     `samples` is (packed, address of the inputs, address of the targets, step between their columns, first sample,
-    number of samples); where not packed, they come from the tables.
+    number of samples); where not packed, they come from the tables. `hyper` points to the optimizer's numbers at this
+    step; `noise` is that of `forward`, for the first sample.
     """
     position, batch = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
     bottom, head = item(layers, first), item(layers, last - 1)
-    outputs = head.outputs
-    scale = 1.0 / (batch * outputs)
+    scale = 1.0 / (batch * cell.loss_terms)
     shift = cell.gradients - cell.parameters
-    hyper = _hyper(cell)
     for i in range(cell.gradients, cell.gradients + cell.count):
         store(memory, i, 0.0)
     done = np.int64(0)
     while done < batch:
         tile = min(cell.tile, batch - done)
         x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position + done, tile)
-        forward(memory, layers, first, last, tile, x, columns)
-        loss_gradient(
-            cell.loss,
-            (memory, cell.loss_a, head.after, head.slope, y, columns, head.delta, scale, outputs, tile),
-        )
+        forward(memory, layers, first, last, tile, x, columns, (noise[0], noise[1], noise[2] + done))
+        _output_errors(memory, head, cell, y, columns, scale, tile)
         for i in range(last - 1, first - 1, -1):
-            if i > first:
-                add_gradients(memory, layers, i, tile, shift, item(layers, i).source, tile)
-            else:
-                add_gradients(memory, layers, i, tile, shift, x, columns)
-            if cell.after_update:  # the tile is the whole batch then
-                _update_layer(memory, layers, i, cell, hyper, step)
+            layer = item(layers, i)
+            if not layer.fixed:
+                if i > first:
+                    add_gradients(memory, layers, i, tile, shift, layer.source, tile)
+                else:
+                    add_gradients(memory, layers, i, tile, shift, x, columns)
+                if cell.after_update:  # the tile is the whole batch then
+                    if cell.adjusted:
+                        adjust_gradients(memory, layers, cell, i, i + 1)
+                    _update_layer(memory, layer, cell, hyper, step)
             if i > first:
                 through_weights(memory, layers, i, tile)
+                below = item(layers, i - 1)
+                if below.trained >= 0:
+                    add_trained_gradient(memory, below, tile, shift, below.delta)
                 through_activation(memory, layers, i - 1, tile)
         done += tile
     if not cell.after_update:
+        if cell.adjusted:
+            adjust_gradients(memory, layers, cell, first, last)
         if cell.bias_decay:
             for i in range(first, last):
-                _update_layer(memory, layers, i, cell, hyper, step)
+                if not item(layers, i).fixed:
+                    _update_layer(memory, item(layers, i), cell, hyper, step)
         else:
             p, g, s, count = cell.parameters, cell.gradients, cell.slots, cell.count
             apply_update(cell.optimizer, (memory, hyper, step + 1, p, g, s, count, count))
@@ -147,7 +172,7 @@ def _fused_layer(memory: Any, layer: Any, lower: Any) -> None:
 @jit.scalar
 def _output_delta(memory: Any, head: Any, cell: Any, y: Any, row: Any, scale: Any) -> None:
     """Put `scale` · dLoss/dz of one sample in the output layer's `delta`."""
-    if cell.loss == MSE:  # cheaper than the call that other losses take
+    if cell.mse:  # cheaper than the call that other losses take
         after, slope, delta = head.after, head.slope, head.delta
         bent, bend = head.kind != OTHER, head.a
         for o in range(head.outputs):
@@ -157,7 +182,7 @@ def _output_delta(memory: Any, head: Any, cell: Any, y: Any, row: Any, scale: An
     else:
         fill_slopes(memory, head)
         loss_gradient(
-            cell.loss,
+            cell.loss_gradient,
             (memory, cell.loss_a, head.after, head.slope, y, row, head.delta, scale, head.outputs, 1),
         )
 
@@ -195,10 +220,9 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
         if item(stop, 0) != 0:
             return step
         bottom, head = item(layers, first), item(layers, last - 1)
-        outputs = head.outputs
         x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position, ONE)
         forward_sample(memory, layers, first, last, x, columns)
-        _output_delta(memory, head, cell, y, columns, -rate / outputs)
+        _output_delta(memory, head, cell, y, columns, -rate / cell.loss_terms)
         for i in range(last - 1, first - 1, -1):
             layer = item(layers, i)
             if i == first:

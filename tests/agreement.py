@@ -1,0 +1,92 @@
+"""Cells trained by the kernels and by the reference in NumPy, compared.
+
+A cell agrees with the reference when a replayed trial has the same outcome, steps and checks, and at each check a loss
+and parameters that differ by rounding alone. The runs are short, for training magnifies roundings; what stays out is
+training that magnifies them without bound, such as steps by the sign of gradients that are zero but for rounding.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import naive
+import numpy as np
+import pytest
+from cases import part
+
+import mcstudy
+from mcstudy.plan import make_plan
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
+"""Of losses, and of parameters relative to the largest one at the check."""
+
+both = pytest.mark.parametrize("precision", TOLERANCE)
+
+BASE: dict[str, Any] = {
+    "study": {"name": "naive", "seed": 20, "trials": 4},
+    "task": {"name": "sine", "samples": "trial", "size": 20, "batch": 6},
+    "network": {"hidden": [3], "activation": "tanh", "init": part("normal", bias="normal")},
+    "train": {"optimizer": part("sgd", lr=0.03), "steps": 30, "loss": "mse"},
+    "converge": {"loss": 1e-3, "every": 5},
+}
+
+
+def study(precision: str, vary: Mapping[str, Sequence[Any]], **sections: Mapping[str, Any]) -> mcstudy.Study:
+    """The study above, with other settings (None takes one away), and what it varies."""
+    data = copy.deepcopy(BASE)
+    data["train"]["precision"] = precision
+    data["vary"] = dict(vary)
+    for name, section in sections.items():
+        data[name] = {key: value for key, value in {**data[name], **section}.items() if value is not None}
+    return mcstudy.Study.model_validate(data)
+
+
+def largest_gap(found: np.ndarray, expected: np.ndarray, scale: np.ndarray) -> float:
+    """The largest difference in terms of `scale`, or of 1e-3 where that is smaller."""
+    return float(np.max(np.abs(found - expected) / np.maximum(scale, 1e-3), initial=0.0))
+
+
+def differences(trace: mcstudy.Trace, expected: dict[str, Any], tolerance: float) -> Iterator[str]:
+    """What tells a replayed trial from the reference's."""
+    if (trace.outcome, trace.steps[-1]) != (expected["outcome"], expected["steps"]):
+        yield f"{trace.outcome} at {trace.steps[-1]}, not {expected['outcome']} at {expected['steps']}"
+    elif trace.parameters.shape != expected["parameters"].shape:
+        yield f"parameters of shape {trace.parameters.shape}, not {expected['parameters'].shape}"
+    else:
+        seen = len(trace.loss) - (trace.outcome == "diverged")  # inf or nan is a matter of rounding
+        losses, parameters = expected["losses"][:seen], expected["parameters"][:seen]
+        size = np.abs(parameters).max(axis=1, keepdims=True)
+        gap = max(
+            largest_gap(trace.loss[:seen], losses, np.abs(losses)),
+            largest_gap(trace.parameters[:seen], parameters, size),
+        )
+        if not gap <= tolerance:
+            yield f"losses or parameters differ by {gap:.1e}"
+
+
+def assert_agreement(
+    study: mcstudy.Study, trials: Iterable[int] = (0, 1), table: tuple[np.ndarray, np.ndarray] | None = None
+) -> list[str]:
+    """Compares trials of every cell, and the rows of those that a run would train; returns the outcomes."""
+    plan = make_plan(study)
+    rows = mcstudy.run(study).trials.set_index(["cell", "trial"])
+    outcomes, wrong = [], []
+    for cell, trial in itertools.product(plan.cells, trials):
+        trace = mcstudy.replay(study, cell.id, trial)
+        expected = naive.train(cell.settings, trial, table)
+        outcomes.append(trace.outcome)
+        found = list(differences(trace, expected, TOLERANCE[cell.settings["train"]["precision"]]))
+        if trial < study.trials:
+            row = rows.loc[(cell.id, trial)]
+            replayed = (trace.outcome, trace.steps[-1], *trace.loss[[0, -1]])
+            if row["dead_units"] != expected["dead_units"] and trace.outcome != "diverged":
+                found.append(f"{row['dead_units']} dead units, not {expected['dead_units']}")
+            row = row[["outcome", "steps", "loss_first", "loss_last"]]
+            if not all(a == b or a != a for a, b in zip(replayed, row, strict=True)):
+                found.append(f"replayed as {replayed}, but the row is {tuple(row)}")
+        wrong += [f"{cell.label}, trial {trial}: {text}" for text in found]
+    assert not wrong, "\n".join(wrong)
+    return outcomes
