@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,34 +9,14 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.catalog.activations import ACTIVATIONS
-from mcstudy.catalog.inits import INITS
 from mcstudy.catalog.inputs import INPUTS
-from mcstudy.catalog.losses import LOSSES
-from mcstudy.catalog.optimizers import OPTIMIZERS
-from mcstudy.catalog.regularizers import REGULARIZERS
-from mcstudy.catalog.schedules import SCHEDULES
 from mcstudy.catalog.tasks import TASKS
-from mcstudy.kernels.layout import (
-    BINARY,
-    CLASSES,
-    FRESH,
-    GROUP,
-    HYPERPARAMETERS,
-    LEAKY_RELU,
-    OTHER,
-    REAL,
-    RELU,
-    TABLE,
-    TRIAL,
-)
-from mcstudy.plan import Cell, Layer
+from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
+from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
+from mcstudy.plan import Cell
 from mcstudy.training.checks import SCRATCH
 
-TILE_BYTES = 24 * 1024
 RING_BYTES = 128 * 1024
-ZERO = 0
-"""Address of a pack that stays zero."""
 
 
 @dataclass(frozen=True)
@@ -66,29 +45,12 @@ class Layout:
         return self.lanes * (self.packs * self.dtype.itemsize + self.integer_packs * 4) + shared * self.dtype.itemsize
 
 
-class _Memory:
-    """Hands out addresses."""
-
-    def __init__(self) -> None:
-        self.size = 0
-
-    def take(self, packs: int) -> int:
-        address = self.size
-        self.size += packs
-        return address
-
-
-def _numbers(part: Mapping[str, Any], count: int) -> list[float]:
-    values = [float(v) for k, v in part.items() if k != "name"]
-    return (values + [0.0] * count)[:count]
-
-
 def lay_out(cells: Sequence[Cell]) -> Layout:
     """The layout of cells that share their data."""
     task = cells[0].settings["task"]
     dtype = np.dtype(cells[0].settings["train"]["precision"])
     lanes = jit.pack_bytes() // dtype.itemsize
-    memory = _Memory()
+    memory = Memory()
     memory.take(1)  # stays zero: layers without biases start from it
     group = np.zeros(1, GROUP)
     task_scratch = TASKS[task["name"]].scratch_packs(task["parameters"])
@@ -105,7 +67,7 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
     }
     if task["input"] is not None:
         values["distribution"] = INPUTS[task["input"]["name"]].code
-        values["input_a"], values["input_b"] = _numbers(task["input"], 2)
+        values["input_a"], values["input_b"] = numbers_of(task["input"], 2)
     for name, value in values.items():
         group[name] = value
     pack_bytes = dtype.itemsize * lanes
@@ -113,7 +75,7 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
     layers: list[dict[str, Any]] = []
     axes: list[tuple[float, float, float]] = []
     numbers: list[float] = []
-    rows = [_cell(cell, memory, layers, axes, numbers, pack_bytes) for cell in cells]
+    rows = [cell_row(cell, memory, layers, axes, numbers, pack_bytes) for cell in cells]
     noise = int(group["size"][0]) * task["n_outputs"] if task["noise"] and task["samples"] != "shared" else 0
     scratch = memory.take(max(noise, *map(_scratch, cells)))
     _place_tiles(rows, layers, memory)
@@ -126,7 +88,7 @@ def _scratch(cell: Cell) -> int:
     return max(SCRATCH, 2 + sum(layer.outputs for layer in cell.layers))
 
 
-def _place_data(group: np.ndarray, memory: _Memory, pack_bytes: int, task: Mapping[str, Any]) -> None:
+def _place_data(group: np.ndarray, memory: Memory, pack_bytes: int, task: Mapping[str, Any]) -> None:
     width = task["n_inputs"] + task["n_outputs"]
     batch = task["batch"]
     if task["samples"] == "fresh":
@@ -152,201 +114,16 @@ def _place_data(group: np.ndarray, memory: _Memory, pack_bytes: int, task: Mappi
         group["keys"] = 2
 
 
-def _stage(group: np.ndarray, memory: _Memory) -> None:
+def _stage(group: np.ndarray, memory: Memory) -> None:
     if group["inputs"][0] > 1:
         group["staging"] = memory.take(int(group["size"][0] * group["inputs"][0]))
 
 
-def _cell(
-    cell: Cell,
-    memory: _Memory,
-    layers: list[dict[str, Any]],
-    axes: list[tuple[float, float, float]],
-    numbers: list[float],
-    pack_bytes: int,
-) -> dict[str, Any]:
-    settings = cell.settings
-    training, task, init = settings["train"], settings["task"], settings["network"]["init"]
-    own = cell.layers
-    optimizer = OPTIMIZERS[training["optimizer"]["name"]]
-    hyper = optimizer.hyper(training["optimizer"])
-    count = cell.parameters
-    parameters = memory.take(count)
-    slots = memory.take(optimizer.slots * count)
-    ones = memory.take(own[-1].inputs if own[-1].fixed else 0)
-    row: dict[str, Any] = {
-        "first_layer": len(layers),
-        "layers": len(own),
-        "parameters": parameters,
-        "count": count,
-        "final": memory.take(count),
-        "slots": slots,
-        "slot_count": optimizer.slots,
-        "gradients": memory.take(count),
-        "snapshot": memory.take((1 + optimizer.slots) * count) if _repeats(cell, optimizer.counts) else -1,
-        "grid": -1,
-        "hyper": list(hyper) + [0.0] * (HYPERPARAMETERS - len(hyper)),
-        "batch": task["batch"],
-        "steps": training["steps"],
-        "every": settings["converge"]["every"],
-        "bias_decay": training["bias_update"] == "decay",
-        "after_update": training["backward"] == "after_update",
-        **_loss(settings),
-        **_adjustments(training),
-        **_criteria(settings, numbers),
-        **_schedule(training, numbers),
-    }
-    row["fused"] = _fused(cell) and not row["adjusted"] and not row["schedule_rows"]
-    units = task["n_inputs"] + sum(4 * layer.outputs for layer in own) + task["n_outputs"]
-    row["tile"] = max(4, min(32, TILE_BYTES // (units * pack_bytes)))
-    if row["after_update"]:
-        row["tile"] = max(row["tile"], task["batch"])
-    if init["name"] == "grid":
-        row["grid"] = len(axes)
-        axes.extend(_axes(init, count))
-    at = parameters
-    for number, layer in enumerate(own):
-        layers.append(_layer(layer, number, ones if layer.fixed else at, init))
-        at += layer.parameters
-    row["scaled"] = any(made["scaled"] for made in layers[row["first_layer"] :])
-    return row
-
-
-def _loss(settings: Mapping[str, Any]) -> dict[str, Any]:
-    named = settings["train"]["loss"]
-    loss = LOSSES[named["name"]]
-    return {
-        "loss_a": _numbers(named, 1)[0],
-        "loss_terms": 1 if loss.joint else settings["task"]["n_outputs"],
-        "mse": loss.name == "mse",
-    }
-
-
-def _adjustments(training: Mapping[str, Any]) -> dict[str, Any]:
-    """What changes a gradient before the update."""
-    named = training["regularizer"]
-    l1, l2, repulsion = REGULARIZERS[named["name"]].strengths(named) if named else (0.0, 0.0, 0.0)
-    found = {
-        "l1": l1,
-        "l2": l2,
-        "repulsion": repulsion,
-        "clip_value": training["clip_value"] or 0.0,
-        "clip_norm": training["clip_norm"] or 0.0,
-    }
-    return found | {"adjusted": any(found.values())}
-
-
-def _criteria(settings: Mapping[str, Any], numbers: list[float]) -> dict[str, Any]:
-    converge, labels = settings["converge"], settings["task"]["labels"]
-    found: dict[str, Any] = {
-        "threshold": math.inf if converge["loss"] is None else converge["loss"],
-        "labels": REAL,
-        "goal": -1,
-    }
-    if converge["accuracy"] is not None:
-        logits = LOSSES[settings["train"]["loss"]["name"]].logits
-        found["accuracy"] = converge["accuracy"]
-        found["labels"] = CLASSES if labels == "classes" else BINARY
-        found["middle"] = 0.0 if labels == "signs" else 0.5
-        found["cut"] = 0.0 if labels == "signs" or logits else 0.5
-    if converge["weights"] is not None:
-        found["goal"], found["within"] = len(numbers), converge["weights"]["within"]
-        numbers.extend(converge["weights"]["target"])
-    return found
-
-
-def _schedule(training: Mapping[str, Any], numbers: list[float]) -> dict[str, Any]:
-    named = training["schedule"]
-    if named is None:
-        return {"schedule": 0, "schedule_rows": 0}
-    rows = SCHEDULES[named["name"]].rows(named, training["optimizer"]["lr"], training["steps"])
-    found = {"schedule": len(numbers), "schedule_rows": len(rows)}
-    for row in rows:
-        numbers.extend(row)
-    return found
-
-
-def _fused(cell: Cell) -> bool:
-    """Whether a step is plain gradient descent on one sample, which has a faster way of its own."""
-    optimizer = cell.settings["train"]["optimizer"]
-    plain = optimizer["name"] == "sgd" and not (optimizer["momentum"] or optimizer["weight_decay"])
-    return bool(plain and cell.settings["task"]["batch"] == 1 and not any(map(_special, cell.layers)))
-
-
-def _special(layer: Layer) -> bool:
-    return bool(layer.fixed or layer.trained or layer.dropout or ACTIVATIONS[layer.activation["name"]].random)
-
-
-def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> dict[str, Any]:
-    activation = ACTIVATIONS[layer.activation["name"]]
-    a, b = activation.numbers(layer.activation)
-    after = weights + layer.weights
-    trained = after + (layer.outputs if layer.biased else 0)
-    recipe = INITS[init["name"]].recipe(init, layer.inputs, layer.outputs)
-    bias = recipe.distribution  # where the initialisation has no such parameter
-    if "bias" in init:
-        bias = INITS[init["bias"]["name"]].recipe(init["bias"], layer.inputs, layer.outputs).distribution
-    row: dict[str, Any] = {
-        "inputs": layer.inputs,
-        "outputs": layer.outputs,
-        "weights": weights,
-        "biases": after if layer.biased else -1,
-        "start": after if layer.biased else ZERO,
-        "start_row": 1 if layer.biased else 0,
-        "zero": ZERO,
-        "number": number,
-        "fixed": layer.fixed,
-        "kind": _kind(layer.activation),
-        "a": a,
-        "b": b,
-        "trained": trained if layer.trained else -1,
-        "trained_start": a,
-        "dropout": layer.dropout,
-        "scheme": recipe.scheme,
-        "scheme_a": recipe.scheme_a,
-        "mirrored": recipe.mirrored,
-        "scaled": recipe.scaled and not layer.fixed,
-    }
-    for kind, distribution in (("weight", recipe.distribution), ("bias", bias)):
-        row[f"{kind}_init"] = distribution.code
-        for letter, value in zip("abcd", distribution[1:], strict=True):
-            row[f"{kind}_{letter}"] = value
-    return row
-
-
-def _kind(activation: Mapping[str, Any]) -> int:
-    if activation["name"] == "leaky_relu" and activation["negative_slope"] >= 0:
-        return LEAKY_RELU
-    return RELU if activation["name"] == "relu" else OTHER
-
-
-def _axes(init: Mapping[str, Any], count: int) -> list[tuple[float, float, float]]:
-    def each(value: Any) -> list[Any]:
-        values = list(value) if isinstance(value, list | tuple) else [value]
-        return values * count if len(values) == 1 else values
-
-    return list(zip(each(init["low"]), each(init["high"]), each(init["points"]), strict=True))
-
-
-def _repeats(cell: Cell, counts: bool) -> bool:
-    """Whether training repeats itself once parameters and optimizer state come back at a check.
-
-    The samples of every stretch between checks must be the same, and no update may depend on the number of the step.
-    """
-    task, steps, every = cell.settings["task"], cell.settings["train"]["steps"], cell.settings["converge"]["every"]
-    if counts or task["samples"] == "fresh" or task["order"] == "shuffled" or steps == 0:
-        return False
-    drawing = any(layer.dropout or ACTIVATIONS[layer.activation["name"]].random for layer in cell.layers)
-    if drawing or cell.settings["train"]["schedule"] is not None:
-        return False
-    return bool(every % -(-task["size"] // task["batch"]) == 0 and steps % every == 0)
-
-
-def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memory: _Memory) -> None:
+def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memory: Memory) -> None:
     """Give each cell's tile its addresses. Cells train in turn, so all of them use the same memory."""
     start, end = memory.size, memory.size
     for cell in cells:
-        own = _Memory()
+        own = Memory()
         own.size = start
         tile = cell["tile"]
         rows = layers[cell["first_layer"] : cell["first_layer"] + cell["layers"]]

@@ -31,7 +31,8 @@ from mcstudy.kernels.pack import (
 )
 from mcstudy.kernels.switch import by_precision
 
-WEIGHTS, DATA, ORDER, DROPOUT, NOISE, SHARED, SLOPES, TASK = range(8)
+# Not literals, of which each would make a variant of the functions that take a stream.
+WEIGHTS, DATA, ORDER, DROPOUT, NOISE, SHARED, SLOPES, TASK = map(np.int64, range(8))
 """Streams: initial weights; inputs of a trial; order of the samples; dropout masks; target noise; the data set
 that all trials of a study share (drawn as trial 0); random slopes of activations; a task's own random numbers."""
 

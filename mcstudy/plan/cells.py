@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mcstudy.errors import Fault, StudyError, path_text, shown
+from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
-from mcstudy.plan.settings import Chosen, Tables, make_settings, task_value
+from mcstudy.plan.settings import Tables, make_settings, task_value
 from mcstudy.plan.tables import Table
 from mcstudy.spec import KEYS, Study
 from mcstudy.spec.values import Level, fits, settings

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.errors import Fault, shown
+from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.networks import network_layers
 from mcstudy.plan.tables import Table, TableError, read_table
+from mcstudy.plan.together import check_together
 from mcstudy.spec.kinds import LARGEST_COUNT
 from mcstudy.spec.whole import ONE_OF, REQUIRED, missing_fault
 
@@ -23,31 +24,6 @@ ARITHMETIC: Final = 2
 
 LARGEST_SHUFFLE: Final = 65536
 """The most points that can be shuffled."""
-
-
-LABEL_WORDS: Final = {
-    "real": "numbers",
-    "shares": "shares of classes",
-    "binary": "0 or 1",
-    "signs": "-1 or 1",
-    "classes": "classes, one column for each",
-}
-"""What the targets of a task can be, in words."""
-
-LOSS_LABELS: Final = {
-    "any": tuple(LABEL_WORDS),
-    "binary": ("binary", "classes", "shares"),
-    "signs": ("binary", "signs", "classes"),
-    "classes": ("classes", "shares"),
-}
-"""The targets that a loss can take."""
-
-LOSS_WORDS: Final = {
-    "any": "any targets",
-    "binary": "targets of 0 or 1",
-    "signs": "targets of 0 or 1, or of -1 or 1",
-    "classes": "one column of targets for each class, whose entries add up to 1 (one_hot = true for many tasks)",
-}
 
 
 @dataclass
@@ -75,30 +51,6 @@ class Tables:
         if isinstance(found, TableError):
             raise found
         return found
-
-
-@dataclass
-class Chosen:
-    """What a study gives for one cell, and what is wrong with it.
-
-    Attributes:
-        values: plain data by dotted key; a key that nothing gives is not there.
-        paths: where in the file each value stands.
-        faults: filled while the settings are made.
-    """
-
-    values: Mapping[str, Any]
-    paths: Mapping[str, str]
-    faults: list[Fault] = field(default_factory=list)
-
-    def get(self, name: str) -> Any:
-        """The value of a key, None where nothing gives it."""
-        return self.values.get(name)
-
-    def refuse(self, name: str, message: str, inner: str = "") -> None:
-        """Notes what is wrong with a key."""
-        path = self.paths.get(name, f"$.{name}") + inner
-        self.faults.append(Fault(path, self.values.get(name), message))
 
 
 def task_value(values: Mapping[str, Any], name: str) -> Any:
@@ -154,7 +106,7 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
         },
     }
     if not chosen.faults:
-        _together(chosen, made)
+        check_together(chosen, made)
     return made
 
 
@@ -302,29 +254,6 @@ def _dropout(chosen: Chosen, layers: int) -> list[float]:
         chosen.refuse("network.dropout", message)
         return [0.0] * layers
     return rates
-
-
-def _together(chosen: Chosen, made: Mapping[str, Any]) -> None:
-    """Refuses what does not go together between the task, the loss and the criteria."""
-    task, training, converge = made["task"], made["train"], made["converge"]
-    labels, loss = task["labels"], LOSSES[training["loss"]["name"]]
-    whose = f'the targets of "{task["name"]}" are {LABEL_WORDS[labels]}'
-    if labels not in LOSS_LABELS[loss.targets]:
-        wanted = LOSS_WORDS[loss.targets]
-        chosen.refuse("train.loss", f'"{loss.name}" needs {wanted}, and {whose}')
-    if converge["accuracy"] is not None and labels not in ("binary", "signs", "classes"):
-        chosen.refuse(
-            "converge.accuracy", f"an accuracy needs 0/1 or -1/1 targets, or one column for each class, and {whose}"
-        )
-    if converge["weights"] is not None:
-        count = sum(layer.parameters for layer in network_layers(task, made["network"]))
-        target = converge["weights"]["target"]
-        if len(target) != count:
-            message = f"has {len(target)} numbers, and the network {count} parameters; give one for each"
-            chosen.refuse("converge.weights", f"{shown(target)} {message}", ".target")
-    if training["clip_norm"] is not None and training["backward"] == "after_update":
-        why = 'does not go with backward = "after_update", where the whole gradient is never known at once'
-        chosen.refuse("train.clip_norm", f"{training['clip_norm']} {why}")
 
 
 def _init(chosen: Chosen, count: int) -> dict[str, Any]:

@@ -17,6 +17,9 @@ from mcstudy.training.initial import initialise
 from mcstudy.training.scaling import scale_by_data
 from mcstudy.training.steps import batch_step, fused_steps
 
+# A literal 0 would make a variant of each function that takes it.
+FIRST = np.int64(0)
+
 
 @jit.scalar
 def _any_running(running: Any, row: Any) -> Any:
@@ -133,11 +136,11 @@ def train(
             put(integers, 0, lane, np.uint32((first + lane) & 0xFFFFFFFF))
             put(integers, 1, lane, np.uint32((first + lane) >> 32))
         if own_set:
-            draw_samples(memory, group, numbers, group.base, base_targets, 0, group.size, DATA, integers)
+            draw_samples(memory, group, numbers, group.base, base_targets, FIRST, group.size, DATA, integers)
             if group.noise > 0.0:
                 for i in range(group.size * group.outputs):
                     store(memory, group.clean + i, load(memory, base_targets + i))
-                add_noise(memory, group, base_targets, 0, group.size, scratch, integers)
+                add_noise(memory, group, base_targets, FIRST, group.size, scratch, integers)
         for c in range(count):
             for lane in range(lanes):
                 running[c, lane] = RUNNING if first + lane < trials[1] else ABSENT

@@ -142,10 +142,14 @@ def forward(
 
 @jit.routine
 def add_trained_gradient(memory: Any, layer: Any, samples: Any, shift: Any, delta: Any) -> None:
-    """Add the gradient of an activation's trained parameter over a tile, from dLoss/df(z) at `delta`."""
+    """Add the gradient of an activation's trained parameter over a tile, from dLoss/df(z) at `delta`.
+
+    Sample by sample, in an order that does not know the size of a tile.
+    """
     total = load(memory, layer.trained + shift)
-    for i in range(layer.outputs * samples):
-        total = fma(load(memory, delta + i), load(memory, layer.extra + i), total)
+    for s in range(samples):
+        for i in range(s, layer.outputs * samples, samples):
+            total = fma(load(memory, delta + i), load(memory, layer.extra + i), total)
     store(memory, layer.trained + shift, total)
 
 

@@ -16,6 +16,9 @@ from mcstudy.kernels.pack import filled, fma, item, load, rounded_to, sqrt, stor
 from mcstudy.training.data import locate
 from mcstudy.training.network import forward, multiply_add
 
+# A literal 0 would make a variant of `multiply_add` for this one caller.
+NO_STEP = np.int64(0)
+
 
 @jit.routine
 def _sums(memory: Any, layers: Any, i: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> None:
@@ -30,7 +33,7 @@ def _sums(memory: Any, layers: Any, i: Any, cell: Any, points: Any, arrays: Any,
     multiply_add(
         memory,
         (layer.slope, tile, 1),
-        (layer.zero, 0, 0),
+        (layer.zero, NO_STEP, 0),
         (layer.weights, layer.inputs, 1),
         (source, row, 1),
         layer.outputs,
@@ -52,12 +55,13 @@ def _scale_layer(memory: Any, layers: Any, i: Any, cell: Any, points: Any, array
         while done < number:
             tile = min(cell.tile, number - done)
             _sums(memory, layers, i, cell, points, arrays, done, tile)
-            for j in range(layer.slope, layer.slope + layer.outputs * tile):
-                z = widen(load(memory, j))
-                if squares == 0:
-                    mean += z
-                else:
-                    square = fma(z - mean, z - mean, square)
+            for s in range(tile):  # sample by sample: an order that does not know the size of a tile
+                for j in range(layer.outputs):
+                    z = widen(load(memory, layer.slope + j * tile + s))
+                    if squares == 0:
+                        mean += z
+                    else:
+                        square = fma(z - mean, z - mean, square)
             done += tile
         if squares == 0:
             mean = mean / count

@@ -64,8 +64,9 @@ def _output_errors(memory: Any, head: Any, cell: Any, y: Any, columns: Any, scal
             (memory, cell.loss_a, head.after, head.extra, y, columns, delta, scale, outputs, tile),
         )
         total = load(memory, head.trained + shift)
-        for i in range(outputs * tile):
-            total += load(memory, delta + i)
+        for s in range(tile):
+            for i in range(s, outputs * tile, tile):
+                total += load(memory, delta + i)
         store(memory, head.trained + shift, total)
     loss_gradient(
         cell.loss_gradient,
