@@ -117,11 +117,13 @@ def run(
             raise ValueError(f"{name}={value}: it has to be at least 1")
     study = study.with_(trials=trials, seed=seed)
     plan = make_plan(study)
+    from mcstudy.engine.linking import compile_own
     from mcstudy.engine.program import check_memory
     from mcstudy.engine.run import train
     from mcstudy.store import FolderStore, MemoryStore
 
     check_memory(plan.cells, study.file)
+    compile_own(plan.cells, study.file)
     store: Store = MemoryStore() if out is None else FolderStore(out)
     store.open()
     if out is None:

@@ -86,6 +86,7 @@ def run(study: str, trials: int | None, seed: int | None, out: str | None, threa
     """Train what is missing and write the report."""
     from mcstudy import api
 
+    _tell_of_code()
     loaded = api.load(study)
     from mcstudy.progress import Shown
 
@@ -116,6 +117,7 @@ def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> N
     from mcstudy.spec import load
     from mcstudy.store import FolderStore
 
+    _tell_of_code()
     loaded = load(study).with_(trials=trials, seed=seed)
     made = make_plan(loaded)
     check_memory(made.cells, loaded.file)
@@ -138,6 +140,7 @@ def report(folder: str) -> None:
     record = store.read_manifest()
     if record is None:
         raise RunError(f"{folder}: the run has not ended (there is no run.json); {again} goes on with it")
+    _tell_of_code()
     made = manifest.plan_of(record, folder)
     rates = api.write_report(made, store, Path(folder), record, record["trials"])
     click.echo(_table(rates, list(made.keys)))
@@ -193,6 +196,13 @@ def _not_yet(name: str, instead: str = "") -> None:
 _not_yet("replay", "; from Python, mcstudy.replay(study, cell, trial) trains one trial again")
 _not_yet("verify")
 _not_yet("check")
+
+
+def _tell_of_code() -> None:
+    """Say which files of a study are run as code."""
+    from mcstudy.spec import own
+
+    own.announce = lambda file: click.echo(f"loading code from {file}", err=True)
 
 
 def main() -> NoReturn:

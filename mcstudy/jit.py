@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
 _INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
-KERNEL_SOURCES = ("jit.py", "kernels/*.py", "catalog/**/*.py", "training/*.py")
+KERNEL_SOURCES = ("jit.py", "parts.py", "kernels/*.py", "catalog/**/*.py", "training/*.py")
 
 
 def scalar(function: F) -> F:

@@ -56,6 +56,7 @@ def write(
     manifest: dict[str, Any] = {
         "study": plan.study.data,
         "file": None if plan.study.file is None else os.path.abspath(plan.study.file),
+        "parts": plan.study.part_files,
         "trials": trials,
         "cells": [{"id": cell.id, "labels": cell.labels, "settings": cell.settings} for cell in plan.cells],
         "arithmetic": ARITHMETIC,
@@ -123,6 +124,7 @@ def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
         if not _is_record(manifest):
             raise TypeError
         study = Study.model_validate(manifest["study"], file=manifest["file"])
+        _check_parts(study, manifest.get("parts", {}))
         cells = [Cell(cell["id"], i, cell["labels"], cell["settings"]) for i, cell in enumerate(manifest["cells"])]
     except (KeyError, TypeError) as error:
         raise RunError(
@@ -130,6 +132,16 @@ def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
             f"`python -m mcstudy run STUDY.toml --out {shlex.quote(folder)}` writes it anew"
         ) from error
     return Plan(study, tuple(cells), tuple(study.levels), {})
+
+
+def _check_parts(study: Study, trained: Mapping[str, str]) -> None:
+    """Make sure that the files of `study.parts` are those that the trials were trained with."""
+    changed = [name for name, digest in study.part_files.items() if trained.get(name) != digest]
+    if changed:
+        raise RunError(
+            f"{study.folder / changed[0]}: has changed since the trials were trained, so they are those of another "
+            "study; run it again, which trains those cells anew, or put the old file back"
+        )
 
 
 def versions() -> dict[str, str]:

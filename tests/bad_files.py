@@ -216,7 +216,12 @@ BAD_FILES = [
     # what is valid, but comes later
     BadFile("noise", changed(TASK, TASK + "\nnoise = 0.1"), "$.task.noise", ("not supported yet",)),
     BadFile("a probe", changed(TASK, TASK + "\nprobe = [0, 1]"), "$.task.probe", ("not supported yet",)),
-    BadFile("own parts", changed("seed = 7", 'seed = 7\nparts = ["mine.py"]'), "$.study.parts", ("not supported yet",)),
+    BadFile(
+        "own parts",
+        changed("seed = 7", 'seed = 7\nparts = ["mine.py"]'),
+        "$.study.parts[0]",
+        ("mine.py: there is no such file",),
+    ),
     BadFile(
         "summaries",
         changed("seed = 7", 'seed = 7\nkeep = "summary"'),

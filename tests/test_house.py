@@ -26,6 +26,7 @@ ROOMS: dict[str, set[str]] = {
     "kernels": {"jit"},
     "catalog": {"jit", "kernels"},
     "training": {"jit", "kernels", "catalog"},
+    "parts": {"jit", "kernels", "catalog"},
     # from a file to cells
     "spec": {"errors", "catalog"},
     "plan": {"errors", "catalog", "spec"},

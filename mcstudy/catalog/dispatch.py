@@ -11,18 +11,26 @@ from typing import Any
 
 from mcstudy import jit
 from mcstudy.catalog.activations import Activation
+from mcstudy.catalog.inits import Init
 from mcstudy.catalog.losses import Loss
 from mcstudy.catalog.optimizers import Optimizer
 from mcstudy.catalog.tasks import Task
-from mcstudy.kernels.calls import INTEGER, MEMORY, NUMBER, NUMBERS, Loop
+from mcstudy.kernels.calls import INTEGER, MEMORY, NUMBER, NUMBERS, WORDS, Loop
 from mcstudy.kernels.elementary import INF
-from mcstudy.kernels.pack import absolute, filled, item, load, store, where
+from mcstudy.kernels.pack import absolute, filled, item, load, rounded_to, store, where
+from mcstudy.kernels.streams import WEIGHTS, open_unit, words
 
 _ACTIVATION = Loop(MEMORY, NUMBER, NUMBER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER)
 _VALUE = Loop(MEMORY, NUMBER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER)
 _GRADIENT = Loop(MEMORY, NUMBER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, NUMBER, INTEGER, INTEGER)
 _UPDATE = Loop(MEMORY, NUMBERS, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER)
 _TARGET = Loop(MEMORY, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, INTEGER, NUMBERS, INTEGER)
+_DRAW = Loop(
+    MEMORY,
+    *(INTEGER, INTEGER, INTEGER, INTEGER),
+    WORDS,
+    *(NUMBER, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER),
+)
 
 activate = _ACTIVATION.call
 """(address, (memory, a, b, trained, sums, after, extra, count)): f(z) of `count` packs z at `sums`, to `after`, and
@@ -48,6 +56,10 @@ apply_update = _UPDATE.call
 fill_targets = _TARGET.call
 """(address, (memory, inputs, targets, row, samples, n_inputs, n_outputs, constants, scratch)): the task's targets of
 samples lying side by side."""
+
+draw_own = _DRAW.call
+"""(address, (memory, at, count, number, seed, trials, fan_in, fan_out, a, b, c, d)): draw `count` parameters at `at` by
+the function of a user's file; the first is number `number` of its network."""
 
 
 def activation_addresses(part: Activation, settings: Mapping[str, Any], dtype: Any) -> tuple[int, int]:
@@ -85,6 +97,11 @@ def target_address(part: Task, dtype: Any) -> int:
     if part.target is None:
         return 0
     return _TARGET.address(f"task-{part.key}", _target_loop(part.target), dtype)
+
+
+def draw_address(part: Init, dtype: Any) -> int:
+    """The loop of an initialisation of a user's file."""
+    return _DRAW.address(f"init-{part.key}", _draw_loop(part.draw), dtype)
 
 
 def _activation_loop(function: Any) -> Callable[..., Any]:
@@ -227,5 +244,29 @@ def _target_loop(function: Any) -> Callable[..., Any]:
     ) -> None:
         for s in range(samples):
             function(memory, inputs + s, row, targets + s, n_inputs, n_outputs, constants, scratch)
+
+    return loop
+
+
+def _draw_loop(function: Any) -> Callable[..., Any]:
+    def loop(
+        memory: Any,
+        at: Any,
+        count: Any,
+        number: Any,
+        seed: Any,
+        trials: Any,
+        fan_in: Any,
+        fan_out: Any,
+        a: Any,
+        b: Any,
+        c: Any,
+        d: Any,
+    ) -> None:
+        for i in range(count):
+            w0, w1, w2, w3 = words(seed, WEIGHTS, trials, (number + i) // 2)
+            u = open_unit(w0, w1) if (number + i) % 2 == 0 else open_unit(w2, w3)
+            (drawn,) = function((u, fan_in, fan_out, a, b, c, d))
+            store(memory, at + i, rounded_to(memory, drawn))
 
     return loop

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 
 class _Required:
@@ -65,6 +65,9 @@ class Parameter:
         return self.default is None
 
 
+P = TypeVar("P", bound="Part")
+
+
 @dataclass(frozen=True)
 class Part:
     """A named entry of a catalog.
@@ -82,8 +85,8 @@ class Part:
 
     @property
     def key(self) -> str:
-        """What its compiled code is kept under: its name, and where it comes from if that is a user's file."""
-        return f"{self.name}-{self.origin}" if self.origin else self.name
+        """What settings and compiled code know it by: its name, and the digest of the user's file it comes from."""
+        return f"{self.name}@{self.origin}" if self.origin else self.name
 
     def defaults(self) -> dict[str, Any]:
         """Parameter defaults by name; None where a study has to give the value."""
@@ -91,6 +94,24 @@ class Part:
             name: None if parameter.default is REQUIRED else parameter.default
             for name, parameter in self.parameters.items()
         }
+
+
+class OpenTable(dict[str, P]):
+    """A catalog that takes parts of users' files too, under their `key`.
+
+    Those are found by it, but are not among what is listed, counted or walked: another study may know nothing of them.
+    """
+
+    def __init__(self, parts: Mapping[str, P]) -> None:
+        super().__init__(parts)
+        self._own: dict[str, P] = {}
+
+    def __missing__(self, key: str) -> P:
+        return self._own[key]
+
+    def add(self, part: P) -> None:
+        """Take a part of a user's file; one of the same file and name may be there already."""
+        self._own.setdefault(part.key, part)
 
 
 def table(*parts: Any) -> dict[str, Any]:

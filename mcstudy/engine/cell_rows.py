@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mcstudy.catalog.activations import ACTIVATIONS
-from mcstudy.catalog.inits import INITS
+from mcstudy.catalog.inits import INITS, Distribution, Recipe
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.regularizers import REGULARIZERS
@@ -168,10 +168,7 @@ def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> 
     a, b = activation.numbers(layer.activation)
     after = weights + layer.weights
     trained = after + (layer.outputs if layer.biased else 0)
-    recipe = INITS[init["name"]].recipe(init, layer.inputs, layer.outputs)
-    bias = recipe.distribution  # where the initialisation has no such parameter
-    if "bias" in init:
-        bias = INITS[init["bias"]["name"]].recipe(init["bias"], layer.inputs, layer.outputs).distribution
+    recipe, bias = starts(layer, init)
     row: dict[str, Any] = {
         "inputs": layer.inputs,
         "outputs": layer.outputs,
@@ -195,9 +192,18 @@ def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> 
     }
     for kind, distribution in (("weight", recipe.distribution), ("bias", bias)):
         row[f"{kind}_init"] = distribution.code
-        for letter, value in zip("abcd", distribution[1:], strict=True):
-            row[f"{kind}_{letter}"] = value
+        for letter in "abcd":
+            row[f"{kind}_{letter}"] = getattr(distribution, letter)
     return row
+
+
+def starts(layer: Layer, init: Mapping[str, Any]) -> tuple[Recipe, Distribution]:
+    """How the weights of a layer start, and how its biases do."""
+    recipe = INITS[init["name"]].recipe(init, layer.inputs, layer.outputs)
+    bias = recipe.distribution  # where the initialisation has no such parameter
+    if "bias" in init:
+        bias = INITS[init["bias"]["name"]].recipe(init["bias"], layer.inputs, layer.outputs).distribution
+    return recipe, bias
 
 
 def _kind(activation: Mapping[str, Any]) -> int:

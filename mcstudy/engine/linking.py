@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
-from mcstudy.catalog.activations import ACTIVATIONS
-from mcstudy.catalog.dispatch import activation_addresses, loss_addresses, target_address, update_address
+import numpy as np
+
+from mcstudy.catalog.activations import ACTIVATIONS, Activation
+from mcstudy.catalog.dispatch import (
+    activation_addresses,
+    draw_address,
+    loss_addresses,
+    target_address,
+    update_address,
+)
+from mcstudy.catalog.inits import INITS, Distribution
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.tasks import TASKS
+from mcstudy.engine.cell_rows import starts
 from mcstudy.engine.rows import Layout
+from mcstudy.errors import Fault, StudyError
+from mcstudy.kernels.users import UnusableFunction
 from mcstudy.plan import Cell
 
 
@@ -17,23 +31,85 @@ def link(layout: Layout, cells: Sequence[Cell]) -> None:
     """Fill in the addresses of the loops that the cells of a layout use, and the constants of their task.
 
     Loops that were never used before are compiled here.
-    """
-    task, seed, dtype = cells[0].settings["task"], cells[0].settings["seed"], layout.dtype
-    part = TASKS[task["name"]]
-    layout.group["task"] = target_address(part, dtype)
-    layout.group["constants"] = len(layout.numbers)
-    if part.target is not None:
-        from mcstudy.training.points import task_normals
 
-        number = task["parameters"].get("number", 0)
-        layout.numbers.extend(part.constants(task["parameters"], lambda count: task_normals(seed, number, count)))
-    for cell, row in zip(cells, layout.cells, strict=True):
-        training = cell.settings["train"]
-        optimizer = OPTIMIZERS[training["optimizer"]["name"]]
-        row["optimizer"] = update_address(optimizer, training["optimizer"], dtype)
-        loss = LOSSES[training["loss"]["name"]]
-        row["loss_value"], row["loss_gradient"] = loss_addresses(loss, dtype)
-        for number, layer in enumerate(cell.layers):
-            made = layout.layers[row["first_layer"] + number]
-            activation = ACTIVATIONS[layer.activation["name"]]
-            made["activation"], made["random"] = activation_addresses(activation, layer.activation, dtype)
+    Raises:
+        StudyError: a function of a user's file cannot be compiled.
+    """
+    with _faults_told():
+        task, seed, dtype = cells[0].settings["task"], cells[0].settings["seed"], layout.dtype
+        part = TASKS[task["name"]]
+        layout.group["task"] = target_address(part, dtype)
+        layout.group["constants"] = len(layout.numbers)
+        if part.target is not None:
+            from mcstudy.training.points import task_normals
+
+            number = task["parameters"].get("number", 0)
+            layout.numbers.extend(part.constants(task["parameters"], lambda count: task_normals(seed, number, count)))
+        for cell, row in zip(cells, layout.cells, strict=True):
+            training = cell.settings["train"]
+            optimizer = OPTIMIZERS[training["optimizer"]["name"]]
+            row["optimizer"] = update_address(optimizer, training["optimizer"], dtype)
+            loss = LOSSES[training["loss"]["name"]]
+            row["loss_value"], row["loss_gradient"] = loss_addresses(loss, dtype)
+            for number, layer in enumerate(cell.layers):
+                made = layout.layers[row["first_layer"] + number]
+                activation = ACTIVATIONS[layer.activation["name"]]
+                made["activation"], made["random"] = activation_addresses(activation, layer.activation, dtype)
+                recipe, bias = starts(layer, cell.settings["network"]["init"])
+                made["weight_loop"] = _draw_address(recipe.distribution, dtype)
+                made["bias_loop"] = _draw_address(bias, dtype)
+
+
+def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:
+    """Compile and try what the cells use of users' files, so that faults show before anything is written or trained.
+
+    Args:
+        cells: the cells.
+        file: the study file, for the message.
+
+    Raises:
+        StudyError: a function of a user's file cannot be compiled, or a derivative is wrong.
+    """
+    with _faults_told(file):
+        checks: dict[Any, tuple[Activation, int]] = {}
+        for cell in cells:
+            dtype = np.dtype(cell.settings["train"]["precision"])
+            task = TASKS[cell.settings["task"]["name"]]
+            if task.origin:
+                target_address(task, dtype)
+            for layer in cell.layers:
+                activation = ACTIVATIONS[layer.activation["name"]]
+                if activation.origin:
+                    address, _ = activation_addresses(activation, layer.activation, dtype)
+                    checks[activation.key, activation.numbers(layer.activation), dtype] = activation, address
+                recipe, bias = starts(layer, cell.settings["network"]["init"])
+                _draw_address(recipe.distribution, dtype)
+                _draw_address(bias, dtype)
+        for (_, numbers, dtype), (activation, address) in checks.items():
+            _check_slope(activation, address, numbers, dtype)
+
+
+def _check_slope(activation: Activation, address: int, numbers: tuple[float, float], dtype: Any) -> None:
+    """Refuse a derivative that is none: a wrong one would make every rate wrong without a word."""
+    if activation.surrogate:
+        return
+    from mcstudy.training.slopes import wrong_slope
+
+    if wrong := wrong_slope(address, numbers, dtype):
+        why = (
+            f"its second value is not the derivative of the first: at z = {wrong.z:.6g} it is {wrong.given:.6g}, and "
+            f"the values rise by {wrong.found:.6g}; if that is meant, write @activation(surrogate=True, ...)"
+        )
+        raise UnusableFunction(activation.written, why)
+
+
+def _draw_address(distribution: Distribution, dtype: Any) -> int:
+    return draw_address(INITS[distribution.own], dtype) if distribution.own else 0
+
+
+@contextmanager
+def _faults_told(file: str | None = None) -> Iterator[None]:
+    try:
+        yield
+    except UnusableFunction as error:
+        raise StudyError([Fault("$.study.parts", None, error.text)], file) from error

@@ -8,7 +8,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from mcstudy.kernels.types import as_pack, first_pack, splat, vector_type
+from mcstudy.kernels.types import Pack, Weak, as_pack, first_pack, splat, vector_type
 
 
 def _llvm_call(builder: Any, name: str, pack: Any, args: Any) -> Any:
@@ -23,6 +23,8 @@ def _llvm_call(builder: Any, name: str, pack: Any, args: Any) -> Any:
 def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
     """``a * b + c`` rounded once. Numbers are repeated over the lanes; at least one argument is a pack."""
     pack = first_pack((a, b, c))
+    if pack is None:
+        return None
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         values = [as_pack(context, builder, v, t, pack) for v, t in zip(args, sig.args, strict=True)]
@@ -34,6 +36,8 @@ def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
 @intrinsic
 def pick(typingctx, pack, single, double):  # type: ignore[no-untyped-def]
     """The number `single` beside a pack of 32-bit elements, `double` beside 64-bit ones: a repeated constant."""
+    if not isinstance(pack, Pack):
+        return None
     chosen = 1 if pack.element.bitwidth == 32 else 2
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
@@ -69,6 +73,8 @@ def polynomial(single: tuple[float, ...], double: tuple[float, ...]) -> Any:
 @intrinsic
 def sqrt(typingctx, a):  # type: ignore[no-untyped-def]
     """Correctly rounded square root; nan below zero."""
+    if not isinstance(a, Pack):
+        return None
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         return _llvm_call(builder, "sqrt", a, args)
@@ -79,6 +85,8 @@ def sqrt(typingctx, a):  # type: ignore[no-untyped-def]
 @intrinsic
 def absolute(typingctx, a):  # type: ignore[no-untyped-def]
     """Magnitude, by clearing the sign bit."""
+    if not isinstance(a, Pack):
+        return None
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         return _llvm_call(builder, "fabs", a, args)
@@ -89,6 +97,8 @@ def absolute(typingctx, a):  # type: ignore[no-untyped-def]
 @intrinsic
 def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
     """The magnitude of the first with the sign bit of the second."""
+    if not isinstance(sign, Pack):
+        return None
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         return _llvm_call(builder, "copysign", sign, [as_pack(context, builder, args[0], magnitude, sign), args[1]])
@@ -98,8 +108,10 @@ def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
 
 @intrinsic
 def where(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
-    """`a` in the lanes where `mask` is true, else `b`. One of the two may be a number."""
-    pack = first_pack((a, b))
+    """`a` in the lanes where `mask` is true, else `b`; where both are numbers, a weak pack, which is as a number is."""
+    if not isinstance(mask, Pack) or mask.element != types.boolean:
+        return None
+    pack = first_pack((a, b)) or Weak(mask.lanes)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         yes = as_pack(context, builder, args[1], a, pack)

@@ -46,6 +46,8 @@ LAYER = np.dtype(
         ("bias_b", np.float64),
         ("bias_c", np.float64),
         ("bias_d", np.float64),
+        ("weight_loop", np.int64),  # address of the loop that draws, for CUSTOM
+        ("bias_loop", np.int64),
     ]
 )
 
@@ -134,9 +136,9 @@ TABLE, FRESH, TRIAL = range(3)
 NORMAL, UNIFORM = range(2)
 """Distributions of inputs."""
 
-CONSTANT, QUANTILE, FLAT, GRID = range(4)
+CONSTANT, QUANTILE, FLAT, GRID, CUSTOM = range(5)
 """Distributions of initial parameters: value `a`; `a` + `b` times the standard normal quantile of `c` + `d` u, for a
-uniform u; uniform on [a, b]; a grid point by the trial's number."""
+uniform u; uniform on [a, b]; a grid point by the trial's number; what a user's function makes of a uniform."""
 
 NONE, ORTHOGONAL, IDENTITY, SPARSE, RAI = range(5)
 """Schemes of a layer's weights, made from independent draws."""

@@ -7,7 +7,7 @@ from typing import Any
 from numba.core import types
 from numba.extending import intrinsic
 
-from mcstudy.kernels.types import Pack, Pointer, as_pack, pack_of, scalar_type, vector_type
+from mcstudy.kernels.types import Pack, Pointer, Weak, as_pack, pack_of, scalar_type, vector_type
 
 
 def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
@@ -29,6 +29,19 @@ def _lane_pointer(context: Any, builder: Any, array_type: Any, array: Any, index
 
 def _alignment(pack: Pack) -> int:
     return int(min(64, pack.element.bitwidth // 8 * pack.lanes))
+
+
+def load_pack(context: Any, builder: Any, array_type: Any, array: Any, index: Any, pack: Pack) -> Any:
+    """Lower a load of the pack at `index` of an array or a pointer."""
+    value = builder.load(_pointer(context, builder, array_type, array, index, pack))
+    value.align = _alignment(pack)
+    return value
+
+
+def store_pack(context: Any, builder: Any, array_type: Any, array: Any, index: Any, value: Any, pack: Pack) -> None:
+    """Lower a store of a pack at `index` of an array or a pointer."""
+    put = builder.store(value, _pointer(context, builder, array_type, array, index, pack))
+    put.align = _alignment(pack)
 
 
 @intrinsic
@@ -83,9 +96,7 @@ def load(typingctx, array, index):  # type: ignore[no-untyped-def]
         return None
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        value = builder.load(_pointer(context, builder, array, args[0], args[1], pack))
-        value.align = _alignment(pack)
-        return value
+        return load_pack(context, builder, array, args[0], args[1], pack)
 
     return pack(array, types.intp), codegen
 
@@ -96,13 +107,12 @@ def store(typingctx, array, index, value):  # type: ignore[no-untyped-def]
     pack = pack_of(array)
     if pack is None or not isinstance(index, types.Integer):
         return None
-    if isinstance(value, Pack) and value != pack:
+    if isinstance(value, Pack) and value != pack and not isinstance(value, Weak):
         return None
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         packed = as_pack(context, builder, args[2], value, pack)
-        put = builder.store(packed, _pointer(context, builder, array, args[0], args[1], pack))
-        put.align = _alignment(pack)
+        store_pack(context, builder, array, args[0], args[1], packed, pack)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, value), codegen

@@ -9,7 +9,7 @@ from numba.core import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin
 
-from mcstudy.kernels.types import Pack, as_pack, first_pack
+from mcstudy.kernels.types import Pack, Weak, as_pack, first_pack
 
 _ARITHMETIC = {  # float, integer
     operator.add: ("fadd", "add"),
@@ -42,7 +42,7 @@ def _register_binary(op: Any, comparison: bool, spelled: Any = None) -> None:
                 return None
             for arg in args:
                 if isinstance(arg, Pack):
-                    if arg != pack:
+                    if arg != pack and not (isinstance(arg, Weak) and pack.is_float):
                         return None
                 elif not isinstance(arg, types.Number):
                     return None

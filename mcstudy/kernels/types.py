@@ -36,6 +36,15 @@ class Pack(types.Type):
         return isinstance(self.element, types.Integer) and self.element.signed
 
 
+class Weak(Pack):
+    """Numba type of a choice between numbers, in `lanes` lanes: as exact as a number, float64, and like a number it
+    takes the precision of the pack that it stands beside."""
+
+    def __init__(self, lanes: int) -> None:
+        super().__init__(types.float64, lanes)
+        self.name = f"Weak({lanes})"
+
+
 def scalar_type(element: types.Type) -> ir.Type:
     """The LLVM type of one element."""
     if element == types.float32:
@@ -52,6 +61,7 @@ def vector_type(pack: Pack) -> ir.VectorType:
     return ir.VectorType(scalar_type(pack.element), pack.lanes)
 
 
+@register_model(Weak)
 @register_model(Pack)
 class _PackModel(models.PrimitiveModel):
     def __init__(self, manager: Any, pack: Pack) -> None:
@@ -117,11 +127,14 @@ def splat(builder: Any, value: Any, lanes: int) -> Any:
 
 def as_pack(context: Any, builder: Any, value: Any, source: Any, pack: Any) -> Any:
     """Lower `value` of Numba type `source` (a pack already, or a number to repeat) to the type `pack`."""
+    if isinstance(source, Weak) and pack.element.bitwidth < source.element.bitwidth:
+        return builder.fptrunc(value, vector_type(pack))
     if isinstance(source, Pack):
         return value
     return splat(builder, context.cast(builder, value, types.unliteral(source), pack.element), pack.lanes)
 
 
 def first_pack(args: Any) -> Any:
-    """The first pack among the types of some arguments, or None."""
-    return next((a for a in args if isinstance(a, Pack)), None)
+    """The first pack among the types of some arguments, a weak one only where there is no other; or None."""
+    packs = [a for a in args if isinstance(a, Pack)]
+    return next((a for a in packs if not isinstance(a, Weak)), packs[0] if packs else None)

@@ -105,7 +105,9 @@ def make_plan(study: Study) -> Plan:
     base, blocks, tables = _base(study), _blocks(study), Tables(study.folder)
     cells, faults = [], _Faults()
     combinations: list[tuple[Level, ...]] = list(itertools.product(*varied.values()))
-    shown_levels = {key: [label(level.raw, KEYS[key].catalog) for level in levels] for key, levels in varied.items()}
+    shown_levels = {
+        key: [label(level.raw, KEYS[key].catalog, level.value) for level in levels] for key, levels in varied.items()
+    }
     labels = itertools.product(*shown_levels.values())
     for index, (combination, names) in enumerate(zip(combinations, labels, strict=True)):
         chosen = _choose(base, dict(zip(varied, combination, strict=True)), blocks)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def label(value: Any, catalog: Mapping[str, Any] | None = None) -> str:
+def label(value: Any, catalog: Mapping[str, Any] | None = None, valid: Any = None) -> str:
     """The label of a value as a study file writes it.
 
     A part shows its name and the parameters that are written, in the catalog's order, as Python `repr`:
@@ -17,23 +17,25 @@ def label(value: Any, catalog: Mapping[str, Any] | None = None) -> str:
     Args:
         value: a bare name or a table of a part, or any other value.
         catalog: the parts by name where the key holds a part.
+        valid: the same value as settings have it, where that may be another: parts of users' files have longer names.
     """
     if catalog is None:
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, str):
         return value
-    part = catalog[value["name"]]
+    valid = value if valid is None else valid
+    part = catalog[valid["name"]]
     written = [
-        f"{name}={_shown(value[name], catalog, parameter.kind)}"
+        f"{name}={_shown(value[name], catalog, parameter.kind, valid[name])}"
         for name, parameter in part.parameters.items()
         if name in value
     ]
     return f"{part.name}({', '.join(written)})" if written else str(part.name)
 
 
-def _shown(value: Any, catalog: Mapping[str, Any], kind: str) -> str:
+def _shown(value: Any, catalog: Mapping[str, Any], kind: str, valid: Any) -> str:
     if kind in ("init", "base_init"):
-        return label(value, catalog)
+        return label(value, catalog, valid)
     if kind == "schedules":
         return f"[{', '.join(label(part, catalog) for part in value)}]"
     return repr(tuple(value) if isinstance(value, list) else value)

@@ -152,7 +152,7 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
         limit = f"points can be shuffled up to {LARGEST_SHUFFLE}, and here are {size}"
         chosen.refuse("task.order", f'"shuffled" is too large: {limit}; write order = "sequential"')
     return {
-        "name": part.name,
+        "name": part.key,
         "parameters": parameters,
         "input": None if own is not None else task_value(chosen.values, "task.input"),
         "samples": samples,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from mcstudy.catalog.losses import LOSSES
+from mcstudy.catalog.tasks import TASKS
 from mcstudy.errors import shown
 from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.networks import network_layers
@@ -39,7 +40,7 @@ def check_together(chosen: Chosen, made: Mapping[str, Any]) -> None:
     """Refuses what does not go together between the task, the loss and the criteria."""
     task, training, converge = made["task"], made["train"], made["converge"]
     labels, loss = task["labels"], LOSSES[training["loss"]["name"]]
-    whose = f'the targets of "{task["name"]}" are {LABEL_WORDS[labels]}'
+    whose = f'the targets of "{TASKS[task["name"]].name}" are {LABEL_WORDS[labels]}'
     if labels not in LOSS_LABELS[loss.targets]:
         wanted = LOSS_WORDS[loss.targets]
         chosen.refuse("train.loss", f'"{loss.name}" needs {wanted}, and {whose}')

@@ -11,7 +11,9 @@ from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
 from mcstudy.spec import Study
 from mcstudy.spec.catalogs import NOUNS
-from mcstudy.spec.keys import find
+from mcstudy.spec.keys import Key
+from mcstudy.spec.parts import plain
+from mcstudy.spec.values import entries
 
 if TYPE_CHECKING:
     from mcstudy.plan import Cell, Plan
@@ -85,16 +87,15 @@ def _varied(plan: Plan, key: str) -> Text:
 
 def _exceptions(plan: Plan) -> list[Text]:
     texts: list[Text] = []
-    for block in plan.study.data.get("where", ()):
-        matched = words.listed(_setting(key, value) for key, value in block["match"].items())
-        given = words.listed(_setting(key, value) for key, value in block["set"].items())
+    for block, valid in zip(plan.study.data.get("where", ()), plan.study.where, strict=True):
+        matched = words.listed(_setting(*entry) for entry in entries(block["match"], valid.match))
+        given = words.listed(_setting(*entry) for entry in entries(block["set"], valid.set))
         texts.append(("Where ", *matched, ": ", *given))
     return texts
 
 
-def _setting(written: str, value: Any) -> Code:
-    key = find(written)
-    return Code(f"{key.name} = {label(value, key.catalog)}")
+def _setting(key: Key, value: Any, valid: Any) -> Code:
+    return Code(f"{key.name} = {label(value, key.catalog, plain(valid))}")
 
 
 def _part(settings: Settings, noun: str) -> Code:
@@ -127,7 +128,7 @@ def _same(value: Any, default: Any) -> bool:
 
 def _task(settings: Settings) -> Text:
     task = settings["task"]
-    formula = getattr(NOUNS["task"].get(task["name"]), "formula", "")
+    formula = NOUNS["task"][task["name"]].formula
     part = _part({"name": task["name"], **task["parameters"]}, "task")
     return (part, f": {formula}" if formula else "")
 

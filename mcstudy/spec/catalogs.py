@@ -18,12 +18,22 @@ from mcstudy.catalog.tasks import TASKS
 Catalog = Mapping[str, Any]
 """Parts by name."""
 
-OUTPUTS: Final[Catalog] = {
-    "linear": ACTIVATIONS["linear"],
-    "activation": Part("activation", "the hidden units' activation", ""),
-    "sum": Part("sum", "the last hidden units, added", ""),
-    **ACTIVATIONS,
-}
+
+class _Outputs(dict[str, Any]):
+    """What an output can be; users' activations are found among the activations."""
+
+    def __missing__(self, key: str) -> Any:
+        return ACTIVATIONS[key]
+
+
+OUTPUTS: Final[Catalog] = _Outputs(
+    {
+        "linear": ACTIVATIONS["linear"],
+        "activation": Part("activation", "the hidden units' activation", ""),
+        "sum": Part("sum", "the last hidden units, added", ""),
+        **ACTIVATIONS,
+    }
+)
 """What `network.output` accepts: any activation, and two words that only make sense there."""
 
 NOUNS: Final[Mapping[str, Catalog]] = {

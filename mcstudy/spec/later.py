@@ -21,7 +21,6 @@ def _any(value: Any) -> bool:
 
 
 LATER: Final = (
-    Later("study.parts", lambda value: value != []),
     Later("study.keep", lambda value: value != "trials"),
     Later("study.until", _any),
     Later("task.probe", _any),

@@ -13,7 +13,8 @@ from mcstudy.errors import StudyError
 from mcstudy.spec import kinds
 from mcstudy.spec.faults import translated
 from mcstudy.spec.keys import Key, Match, Set, Vary
-from mcstudy.spec.parts import plain
+from mcstudy.spec.own import load_parts
+from mcstudy.spec.parts import own_parts, plain
 from mcstudy.spec.sections import Converge, Network, Strict, Task, Train, Until
 from mcstudy.spec.values import Level, find_baseline, levels, normal_data
 from mcstudy.spec.whole import whole_faults
@@ -92,6 +93,7 @@ class Study(Strict):
 
     _data: dict[str, Any] = PrivateAttr(default_factory=dict)
     _file: str | None = PrivateAttr(default=None)
+    _part_files: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def model_validate(cls, obj: Any, *, file: str | None = None, **options: Any) -> Self:
@@ -103,20 +105,23 @@ class Study(Strict):
             options: pydantic's.
 
         Raises:
-            StudyError: with every fault.
+            StudyError: with every fault; of a file of parts that cannot be loaded alone, for without it the names in
+                the study mean nothing.
         """
         if isinstance(obj, cls):
             return obj
         data = normal_data(obj)
         faults, study = [], None
-        try:
-            study = super().model_validate(data, **options)
-        except ValidationError as error:
-            faults = translated(error, cls, data)
-        faults = whole_faults(data, faults)
+        own = load_parts(data, file)
+        with own_parts(own.parts):
+            try:
+                study = super().model_validate(data, **options)
+            except ValidationError as error:
+                faults = translated(error, cls, data)
+            faults = whole_faults(data, faults)
         if study is None or faults:
             raise StudyError(faults, file)
-        study._data, study._file = data, file
+        study._data, study._file, study._part_files = data, file, own.files
         study.baseline  # noqa: B018  raises where it names no level
         return study
 
@@ -162,6 +167,11 @@ class Study(Strict):
     def folder(self) -> Path:
         """Where files that the study names are looked for: beside the study file, else the current folder."""
         return Path() if self._file is None else Path(self._file).parent
+
+    @property
+    def part_files(self) -> dict[str, str]:
+        """The files of `study.parts`, as it writes them, each with the SHA-256 of its content when it was loaded."""
+        return dict(self._part_files)
 
     @property
     def data(self) -> dict[str, Any]:

@@ -6,20 +6,24 @@ and parameters, and it tells the translation of faults which names and parameter
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ValidationError,
     create_model,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from mcstudy.catalog.inits import GAINS
 from mcstudy.catalog.part import REQUIRED, Parameter, Part
@@ -58,20 +62,73 @@ def plain(value: Any) -> Any:
     return value
 
 
+_own: ContextVar[Mapping[str, Mapping[str, Part]]] = ContextVar("own", default={})  # noqa: B039  never changed
+
+
+@contextmanager
+def own_parts(parts: Mapping[str, Mapping[str, Part]]) -> Iterator[None]:
+    """Within the block, studies may name these parts of users' files too: by noun and name."""
+    token = _own.set(parts)
+    try:
+        yield
+    finally:
+        _own.reset(token)
+
+
+class Form:
+    """The models of the parts that may stand somewhere, made when they are needed.
+
+    Args:
+        noun: the word for an entry of the catalog.
+        role: where they may stand; models are named by it.
+        parts: the catalog's parts by name.
+        fits: which of them may stand there.
+        without: leaves out one parameter.
+    """
+
+    def __init__(
+        self,
+        noun: str,
+        role: str,
+        parts: Catalog,
+        fits: Callable[[Any], bool] = lambda part: True,
+        without: str | None = None,
+    ) -> None:
+        self._noun, self._role, self._fits, self._without = noun, role, fits, without
+        self.models = {name: self._model(part) for name, part in parts.items() if fits(part)}
+        self._own: dict[str, type[PartSettings]] = {}
+
+    def _model(self, part: Part) -> type[PartSettings]:
+        return _part_model(self._role, part, self._without)
+
+    @property
+    def own(self) -> dict[str, type[PartSettings]]:
+        """The models of parts of users' files that the study at hand may name."""
+        parts = _own.get().get({"output": "activation"}.get(self._noun, self._noun), {})
+        for part in parts.values():
+            if part.key not in self._own and self._fits(part):
+                self._own[part.key] = self._model(part)
+        return {name: self._own[part.key] for name, part in parts.items() if part.key in self._own}
+
+
 class OneOf:
     """The pydantic type of one part of a catalog; used as ``Annotated[PartSettings, part("activation")]``.
 
     Attributes:
         noun: the word for an entry, as in "is not an activation".
-        models: the part models by name.
         match: whether a bare name stands for every setting of the part (and stays a bare name), as in
             `[[where]]`'s `match`.
     """
 
-    def __init__(self, noun: str, models: Mapping[str, type[PartSettings]], match: bool = False) -> None:
+    def __init__(self, noun: str, form: Form, match: bool = False) -> None:
         self.noun = noun
-        self.models = models
         self.match = match
+        self._form = form
+
+    @property
+    def models(self) -> dict[str, type[PartSettings]]:
+        """The part models by the name that a study writes."""
+        return self._form.models | self._form.own
 
     @property
     def nouns(self) -> str:
@@ -79,7 +136,7 @@ class OneOf:
         return ("an " if self.noun[0] in "aeiou" else "a ") + self.noun
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices = {name: handler.generate_schema(model) for name, model in self.models.items()}
+        choices = {name: handler.generate_schema(model) for name, model in self._form.models.items()}
         union = core_schema.tagged_union_schema(choices, discriminator="name")
         return core_schema.no_info_wrap_validator_function(self._expand, union)
 
@@ -91,22 +148,35 @@ class OneOf:
         return any(field.is_required() for key, field in self.models[name].model_fields.items() if key != "name")
 
     def _expand(self, value: Any, handler: Callable[[Any], Any]) -> Any:
-        if isinstance(value, str):
-            if self.match and value in self.models:
-                return value
-            return handler({"name": value})
-        return handler(value)
+        table = {"name": value} if isinstance(value, str) else value
+        name = table.get("name") if isinstance(table, Mapping) else None
+        own = self._form.own.get(name) if isinstance(name, str) else None
+        if self.match and isinstance(value, str) and name in self.models:
+            return value if own is None else own.part.key
+        return handler(table) if own is None else _validated(own, table)
 
 
-def part_models(
-    noun: str, catalog: Catalog, fits: Callable[[Any], bool] = lambda part: True, without: str | None = None
-) -> dict[str, type[PartSettings]]:
-    """One model per part of a catalog that `fits`; `without` leaves out one parameter."""
-    return {name: _part_model(noun, part, without) for name, part in catalog.items() if fits(part)}
+def _validated(own: type[PartSettings], table: Any) -> PartSettings:
+    """The settings of a part of a user's file; the place of a fault has the part's name, as within a catalog."""
+    try:
+        return own.model_validate(table)
+    except ValidationError as error:
+        lines = [
+            InitErrorDetails(
+                type=PydanticCustomError("refused", "{words}", {"words": line["msg"]})
+                if line["type"] == "refused"
+                else line["type"],
+                loc=(own.part.name, *line["loc"]),
+                input=line["input"],
+                ctx=line.get("ctx", {}),
+            )
+            for line in error.errors()
+        ]
+        raise ValidationError.from_exception_data(own.part.name, lines) from error
 
 
 def _part_model(noun: str, part: Part, without: str | None) -> type[PartSettings]:
-    fields: dict[str, Any] = {"name": (Literal[part.name], ...)}
+    fields: dict[str, Any] = {"name": (Annotated[Literal[part.name], AfterValidator(lambda name: part.key)], ...)}
     for name, parameter in part.parameters.items():
         if name != without:
             fields[name] = (Annotated[Any, _parameter_kind(parameter)], _parameter_field(parameter))
@@ -161,26 +231,23 @@ _GAIN = kinds.either(
     "a number above 0 or an activation's name: " + ", ".join(GAINS),
 )
 
-_BIAS_INIT = OneOf("init", part_models("bias", NOUNS["init"], lambda part: part.as_bias, without="bias"))
+_BIAS_INIT = OneOf("init", Form("init", "bias", NOUNS["init"], lambda part: part.as_bias, without="bias"))
 """The type of the biases' initialiser: any that draws each number by itself, without biases of its own."""
 
-_BASE_INIT = OneOf("init", part_models("base", NOUNS["init"], lambda part: part.as_base, without="bias"))
+_BASE_INIT = OneOf("init", Form("init", "base", NOUNS["init"], lambda part: part.as_base, without="bias"))
 """The type of an initialiser that another one builds on."""
 
-_SIMPLE_SCHEDULE = OneOf(
-    "schedule",
-    part_models("simple", SIMPLE),
-)
+_SIMPLE_SCHEDULE = OneOf("schedule", Form("schedule", "simple", SIMPLE))
 """The type of a schedule within another."""
 
-_MODELS = {noun: part_models(noun, catalog) for noun, catalog in NOUNS.items()}
+_FORMS = {noun: Form(noun, noun, catalog) for noun, catalog in NOUNS.items()}
 
 
 def part(noun: str) -> OneOf:
     """The type of one part, by its noun."""
-    return OneOf(noun, _MODELS[noun])
+    return OneOf(noun, _FORMS[noun])
 
 
 def match(noun: str) -> OneOf:
     """The type of what a `match` says of a part: a bare name for all its settings, or a table for one."""
-    return OneOf(noun, _MODELS[noun], match=True)
+    return OneOf(noun, _FORMS[noun], match=True)

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.kernels.layout import CONSTANT, FLAT, IDENTITY, ORTHOGONAL, RAI, SPARSE
+from mcstudy.catalog.dispatch import draw_own
+from mcstudy.kernels.layout import CONSTANT, CUSTOM, FLAT, IDENTITY, ORTHOGONAL, RAI, SPARSE
 from mcstudy.kernels.pack import filled, fma, get, item, lane_count, load, put, rounded_to, sqrt, store, where, widen
 from mcstudy.kernels.quantile import normal_quantile
 from mcstudy.kernels.streams import WEIGHTS, open_unit, words
@@ -144,11 +145,22 @@ def place_on_grid(memory: Any, at: Any, count: Any, axes: Any, row: Any, trials:
 
 
 @jit.scalar
+def _draw_layer(
+    memory: Any, layer: Any, at: Any, count: Any, number: Any, seed: Any, trials: Any, code: Any, loop: Any, draws: Any
+) -> None:
+    """Draw `count` parameters of a layer, with the code and the numbers of a distribution, or by a user's loop."""
+    if code == CUSTOM:
+        draw_own(loop, (memory, at, count, number, seed, trials, layer.inputs, layer.outputs, *draws))
+    else:
+        draw_parameters(memory, at, count, number, seed, trials, code, *draws)
+
+
+@jit.scalar
 def _start_layer(memory: Any, layer: Any, number: Any, seed: Any, trials: Any) -> None:
     """Set the parameters of a layer, the first of which is number `number` of its network."""
     weights, inputs, outputs = layer.weights, layer.inputs, layer.outputs
     count, draws = inputs * outputs, (layer.weight_a, layer.weight_b, layer.weight_c, layer.weight_d)
-    draw_parameters(memory, weights, count, number, seed, trials, layer.weight_init, *draws)
+    _draw_layer(memory, layer, weights, count, number, seed, trials, layer.weight_init, layer.weight_loop, draws)
     if layer.scheme == ORTHOGONAL:
         orthonormalise(memory, weights, outputs, inputs, layer.scheme_a)
     elif layer.scheme == IDENTITY:
@@ -160,7 +172,8 @@ def _start_layer(memory: Any, layer: Any, number: Any, seed: Any, trials: Any) -
         _mirror(memory, layer)
     if layer.biases >= 0:
         draws = (layer.bias_a, layer.bias_b, layer.bias_c, layer.bias_d)
-        draw_parameters(memory, layer.biases, outputs, number + count, seed, trials, layer.bias_init, *draws)
+        at, first = layer.biases, number + count
+        _draw_layer(memory, layer, at, outputs, first, seed, trials, layer.bias_init, layer.bias_loop, draws)
     if layer.scheme == RAI:
         make_asymmetric(memory, layer, number, seed, trials)
 

@@ -20,12 +20,16 @@ class Activation(Part):
         by_parameter: (z, a, b) gives df/da. Then a is trained, starts at the part's first parameter, and is a pack.
         random: (z, u, a, b) gives f(z), f'(z) in training, with u a pack of uniforms in [0, 1); `function` is for
             evaluation.
+        written: the compiled function of a user's file that `function` calls.
+        surrogate: whether its second value is not meant to be the derivative of the first.
     """
 
     function: Callable[..., Any] = lambda z, a, b: (z, z)
     variants: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     by_parameter: Callable[..., Any] | None = None
     random: Callable[..., Any] | None = None
+    written: Callable[..., Any] | None = None
+    surrogate: bool = False
 
     def function_for(self, settings: Mapping[str, Any]) -> Callable[..., Any]:
         """The function (z, a, b) that a study's settings of this part ask for."""

@@ -6,10 +6,7 @@ every symmetric distribution: cells with different initialisations are compared 
 
 from __future__ import annotations
 
-from mcstudy.catalog.inits.independent import INDEPENDENT
-from mcstudy.catalog.inits.joint import JOINT
+from mcstudy.catalog.inits.joint import INITS
 from mcstudy.catalog.inits.recipe import GAINS, Distribution, Init, Recipe
 
 __all__ = ["GAINS", "INITS", "Distribution", "Init", "Recipe"]
-
-INITS: dict[str, Init] = INDEPENDENT | JOINT

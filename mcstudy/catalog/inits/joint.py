@@ -18,7 +18,7 @@ from mcstudy.catalog.inits.recipe import (
     known_gain,
     normal,
 )
-from mcstudy.catalog.part import REQUIRED, Parameter, table
+from mcstudy.catalog.part import REQUIRED, OpenTable, Parameter, table
 from mcstudy.kernels.layout import GRID, IDENTITY, ORTHOGONAL, RAI, SPARSE
 
 RAI_SD = 0.6007
@@ -27,7 +27,7 @@ RAI_SD = 0.6007
 
 def _base(parameters: Mapping[str, Any], fan_in: int, fan_out: int) -> Recipe:
     base = parameters["init"]
-    return (INDEPENDENT | JOINT)[base["name"]].recipe(base, fan_in, fan_out)
+    return INITS[base["name"]].recipe(base, fan_in, fan_out)
 
 
 def _sparse(parameters: Mapping[str, Any], fan_in: int, fan_out: int) -> Recipe:
@@ -115,3 +115,6 @@ JOINT: dict[str, Init] = table(
         as_base=False,
     ),
 )
+
+INITS: OpenTable[Init] = OpenTable(INDEPENDENT | JOINT)
+"""All of them."""

@@ -29,7 +29,7 @@ class Distribution(NamedTuple):
     """A distribution of `mcstudy.kernels.layout` and its parameters, each drawn from one uniform number u.
 
     CONSTANT: a. FLAT: a + (b − a) u. QUANTILE: a + b Φ⁻¹(c + d u), so a normal N(a, b²), whole or a stretch of it.
-    GRID: the grid point of the trial's number.
+    GRID: the grid point of the trial's number. CUSTOM: what the init `own`, a key, of a user's file makes of u.
     """
 
     code: int
@@ -37,6 +37,7 @@ class Distribution(NamedTuple):
     b: float = 0.0
     c: float = 0.0
     d: float = 1.0
+    own: str = ""
 
 
 class Recipe(NamedTuple):
@@ -69,12 +70,15 @@ class Init(Part):
     """A part with `recipe(parameters, fan_in, fan_out)`.
 
     `as_bias` says whether biases may start so, each by itself and with the fans of its layer; `as_base` whether
-    `lsuv` and `mirrored` may begin with it.
+    `lsuv` and `mirrored` may begin with it. `draw`, of a user's file alone, is compiled code: (arguments) gives a tuple
+    of one pack; arguments are a uniform u on (0, 1), a pack of float64, then fan-in, fan-out and the distribution's a
+    to d.
     """
 
     recipe: Maker = _zeros
     as_bias: bool = True
     as_base: bool = True
+    draw: Callable[..., Any] | None = None
 
 
 def constant(value: float) -> Recipe:
