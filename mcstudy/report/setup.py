@@ -137,6 +137,8 @@ def _inputs(settings: Settings) -> Text:
     task = settings["task"]
     if task["input"] is None:
         return ("the table's rows" if task["data"] else "the task's own points",)
+    if NOUNS["task"][task["name"]].own_inputs:
+        return ("made by the task",)
     drawn = task["input"]
     match drawn["name"]:
         case "normal":
@@ -171,9 +173,9 @@ def _network(settings: Settings) -> Text:
     biases = "with biases" if network["bias"] else "without biases"
     text = f"{'-'.join(map(str, widths))}, {biases}: {words.count(parameters, 'parameter')}"
     if any(network["dropout"]):
-        rates = list(dict.fromkeys(f"{100 * rate:g} %" for rate in network["dropout"]))
-        each = "of each hidden layer" if len(rates) == 1 else "of the hidden layers, one by one,"
-        text += f"; {', '.join(rates)} of the units {each} left out when training"
+        rates = [f"{100 * rate:g} %" for rate in network["dropout"]]
+        shown = f"{rates[0]} of the hidden units" if len(set(rates)) == 1 else f"{', '.join(rates)} of the hidden layers"
+        text += f"; dropout of {shown} when training"
     return (text,)
 
 

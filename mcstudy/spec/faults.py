@@ -98,7 +98,14 @@ def _message(line: Mapping[str, Any], place: _Place, value: Any) -> str:
         return _part_message(place.type, value)
     if isinstance(place.type, Kind):
         return f"{shown(value)} is not {place.type.words}" + _hint(place.type, value)
-    return f"{shown(value)} is not a table"
+    needed = ", ".join(f"{name} = ..." for name in _needed(place.type))
+    return f"{shown(value)} is not a table" + (f"; write {{ {needed} }}" if needed and len(place.path) > 1 else "")
+
+
+def _needed(model: Any) -> list[str]:
+    """The keys that a table of this type cannot do without."""
+    fields = getattr(model, "model_fields", {})
+    return [info.alias or name for name, info in fields.items() if info.is_required()]
 
 
 def _missing(place: _Place) -> str:
@@ -109,8 +116,7 @@ def _missing(place: _Place) -> str:
     elif isinstance(wanted, OneOf):
         accepted = wanted.nouns
     else:
-        fields = wanted.model_fields.items()
-        needed = ", ".join(info.alias or name for name, info in fields if info.is_required())
+        needed = ", ".join(_needed(wanted))
         accepted = f"a table with {needed}" if needed else "a table"
     if not above:
         return f"missing; a study needs [{key}], {accepted}"

@@ -98,7 +98,8 @@ def either(first: Kind, second: Kind, is_first: Callable[[Any], bool], words: st
     def check(value: Any) -> Any:
         return adapters[0 if is_first(value) else 1].validate_python(value)
 
-    return Kind(Annotated[Any, PlainValidator(check, json_schema_input_type=types[0] | types[1])], words)
+    annotation = Annotated[Any, PlainValidator(check, json_schema_input_type=types[0] | types[1])]
+    return Kind(annotation, words, first.choices + second.choices)
 
 
 def refusal(words: str) -> PydanticCustomError:

@@ -213,7 +213,9 @@ def _parameter_kind(parameter: Parameter) -> Any:
         case "base_init":
             return _BASE_INIT
         case "schedules":
-            return kinds.listing(_SIMPLE_SCHEDULE, "a list of schedules", 1, 100)
+            shortest, longest = parameter.length or (1, None)
+            words = "a list of schedules" if longest is None else f"a list of {shortest} to {longest} schedules"
+            return kinds.listing(_SIMPLE_SCHEDULE, words, shortest, longest)
     shortest, longest = parameter.length or (1, None)
     element = {"numbers": kinds.number, "integers": kinds.integer}.get(parameter.kind)
     noun = parameter.kind if element else "texts"
@@ -231,13 +233,13 @@ _GAIN = kinds.either(
     "a number above 0 or an activation's name: " + ", ".join(GAINS),
 )
 
-_BIAS_INIT = OneOf("init", Form("init", "bias", NOUNS["init"], lambda part: part.as_bias, without="bias"))
+_BIAS_INIT = OneOf("init for biases", Form("init", "bias", NOUNS["init"], lambda part: part.as_bias, without="bias"))
 """The type of the biases' initialiser: any that draws each number by itself, without biases of its own."""
 
-_BASE_INIT = OneOf("init", Form("init", "base", NOUNS["init"], lambda part: part.as_base, without="bias"))
+_BASE_INIT = OneOf("init to build on", Form("init", "base", NOUNS["init"], lambda part: part.as_base, without="bias"))
 """The type of an initialiser that another one builds on."""
 
-_SIMPLE_SCHEDULE = OneOf("schedule", Form("schedule", "simple", SIMPLE))
+_SIMPLE_SCHEDULE = OneOf("schedule that can stand within another", Form("schedule", "simple", SIMPLE))
 """The type of a schedule within another."""
 
 _FORMS = {noun: Form(noun, noun, catalog) for noun, catalog in NOUNS.items()}
