@@ -155,14 +155,20 @@ def report(folder: str) -> None:
     type=click.Choice(listing.KINDS),
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def list_parts(kind: str | None, as_json: bool) -> None:
+@click.option("--markdown", "as_markdown", is_flag=True, help="As a page in Markdown.")
+def list_parts(kind: str | None, as_json: bool, as_markdown: bool) -> None:
     """Show what a study can name.
 
-    KIND is one of activations, inits, optimizers, losses, tasks, inputs; all of them by default.
+    KIND is one of activations, inits, optimizers, losses, tasks, inputs, schedules, regularizers; all of them by
+    default.
     """
     kinds = listing.KINDS if kind is None else (kind,)
+    if as_json and as_markdown:
+        raise click.UsageError("--json and --markdown are two forms of the same list; choose one")
     if as_json:
         click.echo(json.dumps(listing.entries(kinds), indent=2, ensure_ascii=False))
+    elif as_markdown:
+        click.echo(listing.markdown(kinds), nl=False)
     else:
         click.echo(listing.text(kinds))
 

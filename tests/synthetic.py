@@ -32,13 +32,21 @@ def plan(vary: dict[str, Any] | None = None, trials: int = 200, **tables: Any) -
 
 
 def rows(
-    size: int, seed: int = 0, shares: tuple[float, ...] = (0.5, 0.05, 0.1, 0.25, 0.1), last: int = 200, every: int = 2
+    size: int,
+    seed: int = 0,
+    shares: tuple[float, ...] = (0.5, 0.05, 0.1, 0.25, 0.1),
+    last: int = 200,
+    every: int = 2,
+    units: int | None = None,
 ) -> dict[str, np.ndarray]:
-    """Rows of trials whose outcomes have the given expected shares, in the order of `OUTCOMES`."""
+    """Rows of trials whose outcomes have the given expected shares, in the order of `OUTCOMES`.
+
+    Where the number of hidden units is given, any number of them is dead.
+    """
     random = np.random.default_rng(seed)
     outcome = random.choice(len(OUTCOMES), size, p=shares).astype(np.uint8)
     checks = random.integers(0, max(1, last // every) + 1, size) * every
-    return {
+    made = {
         "outcome": outcome,
         "steps": np.where(outcome <= 1, np.minimum(checks, last), last).astype(np.int32),
         "loss_first": random.lognormal(0, 1, size).astype(np.float32),
@@ -46,6 +54,9 @@ def rows(
             outcome == 0, 9e-5, np.where(outcome == 1, np.inf, random.lognormal(-1, 0.4, size))
         ).astype(np.float32),
     }
+    if units is not None:
+        made["dead_units"] = random.integers(0, units + 1, size).astype(np.int32)
+    return made
 
 
 def filled(
@@ -56,7 +67,8 @@ def filled(
     store.open()
     for cell in plan.cells:
         last, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
-        made = rows(plan.study.trials, cell.index, shares or (0.5, 0.05, 0.1, 0.25, 0.1), last, every)
+        units = sum(layer.outputs for layer in cell.layers[:-1])
+        made = rows(plan.study.trials, cell.index, shares or (0.5, 0.05, 0.1, 0.25, 0.1), last, every, units)
         store.write(cell.id, 0, made)
         if not histories:
             continue

@@ -222,9 +222,21 @@ def test_list(kind: str | None, command: Command) -> None:
 def test_list_gives_defaults_and_null_where_there_is_none(command: Command) -> None:
     found = {part["name"]: part["parameters"] for part in json.loads(command("list", "--json").out)}
     assert found["leaky_relu"] == {"negative_slope": 0.01}
-    assert found["adam"] == {"lr": None, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0}
-    assert found["constant"] == {"value": None, "bias": {"name": "zeros"}}
+    adam = {"lr": None, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0, "epsilon_hat": False}
+    assert found["adam"] == adam
     assert found["selu"] == {}
+    (constant,) = (part for part in json.loads(command("list", "inits", "--json").out) if part["name"] == "constant")
+    assert constant["parameters"] == {"value": None, "bias": {"name": "zeros"}} and constant["required"] == ["value"]
+    (cosine,) = (part for part in json.loads(command("list", "schedules", "--json").out) if part["name"] == "cosine")
+    assert cosine["parameters"]["T_max"] is None and cosine["required"] == []
+
+
+@pytest.mark.parametrize("kind", [None, "losses"])
+def test_list_as_a_page(kind: str | None, command: Command) -> None:
+    arguments = ["list", "--markdown"] if kind is None else ["list", kind, "--markdown"]
+    assert command(*arguments).out == listing.markdown(listing.KINDS if kind is None else (kind,))
+    refused = command(*arguments, "--json")
+    assert refused.status == 2 and "choose one" in refused.err
 
 
 def test_new_writes_a_study_that_runs(place: Path, command: Command) -> None:

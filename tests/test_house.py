@@ -66,7 +66,7 @@ LIBRARIES: dict[str, set[str]] = {
     "llvmlite": {"jit.py", "kernels/", "manifest.py"},
     "matplotlib": {"figures/"},
     "seaborn": {"figures/"},
-    "pandas": {"statistics.py", "figures/", "report/", "store/", "api.py", "cli.py"},
+    "pandas": {"statistics/", "figures/", "report/", "store/", "api.py", "cli.py"},
     "pyarrow": {"store/", "plan/tables.py"},
     "scipy": {"training/points.py"},
     "pydantic": {"spec/"},

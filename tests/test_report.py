@@ -52,8 +52,13 @@ DESIGNS: dict[str, dict[str, Any]] = {
     },
     "many levels": {"task.batch": list(range(1, 61))},
     "many levels twice": {"task.batch": list(range(1, 10)), "converge.loss": [i / 100 for i in range(1, 11)]},
+    "sizes": {"network.hidden": [[], [3], [12], [3, 3], [8, 8, 8]], "init": synthetic.INITS[:2]},
+    "two sizes": {"network.hidden": [[3], [4]]},
     "other lengths": {"activation": synthetic.ACTIVATIONS[:4], "train.steps": [200, 1_000_000]},
 }
+
+ALWAYS = tuple(name for name in figures.FIGURES if name != "size")
+"""The figures of every study that trains; the others are of those that vary what they show."""
 
 
 def frames(plan: Plan, store: Store) -> dict[str, pd.DataFrame]:
@@ -142,6 +147,21 @@ def test_a_study_of_no_steps_has_no_curves() -> None:
     assert shown == ["rates", "outcomes"]
 
 
+def test_the_size_is_drawn_where_it_is_varied() -> None:
+    plan = synthetic.plan(DESIGNS["sizes"])
+    made = frames(plan, synthetic.filled(plan))
+    with style.theme():
+        ((page, cells),) = figures.FIGURES["size"].pages(made["rates"], plan.keys)
+    assert cells == {cell.id for cell in plan.cells}
+    shown = [[tuple(point) for point in line.get_xydata()] for axes in page.axes for line in axes.get_lines()]
+    rows = made["rates"]
+    assert sorted(point for line in shown for point in line) == sorted(
+        zip(rows["parameters"], 100 * rows["rate"], strict=True)
+    )
+    assert [len(line) for line in shown] == [1, 2, 1, 1] * 2
+    assert not figures.draw(figures.FIGURES["size"], made["rates"], ["init"]).pages
+
+
 @pytest.mark.parametrize("shares", [(1.0, 0, 0, 0, 0), (0, 0, 0, 1.0, 0), (0, 1.0, 0, 0, 0)])
 @pytest.mark.filterwarnings("error")
 def test_extremes_are_drawn(shares: tuple[float, ...]) -> None:
@@ -149,12 +169,12 @@ def test_extremes_are_drawn(shares: tuple[float, ...]) -> None:
     store = synthetic.filled(plan, shares=shares)
     store.write_history(plan.cells[0].id, np.array([0, 200]), np.array([[0.0, np.inf], [1e-45, 3e38]], np.float32))
     made = frames(plan, store)
-    for drawing in figures.FIGURES.values():
+    for drawing in (figures.FIGURES[name] for name in ALWAYS):
         drawn = figures.draw(drawing, made[drawing.frame], plan.keys)
         assert drawn.pages[0][1].startswith(b"\x89PNG") and drawn.left_out == 0
 
 
-@pytest.mark.parametrize("name", figures.FIGURES)
+@pytest.mark.parametrize("name", ALWAYS)
 def test_cells_that_are_not_drawn_are_counted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "MAX_PAGES", 1)
     plan = synthetic.plan({"task.batch": list(range(1, 41)), "converge.loss": [i / 100 for i in range(1, 5)]}, trials=5)
@@ -228,7 +248,7 @@ def test_the_report_says_what_was_asked_run_and_found(written: tuple[Plan, Store
     assert "`activation = leaky_relu`: `converge.loss = 0.02`" in text
     assert "`leaky_relu(negative_slope=0.3)`" in text and "a new batch of 10 points at each step" in text
     assert "evaluation loss at most 0.0001" in text and "512 fixed points" in text
-    for name in (*OUTCOMES, *figures.FIGURES):
+    for name in (*OUTCOMES, *ALWAYS):
         assert name in text
     assert "python -m mcstudy run made-up.toml --trials 200 --seed 1" in text
     for link in re.findall(r"\]\((.*?)\)", text):
@@ -244,13 +264,29 @@ def test_shared_data_make_rates_conditional() -> None:
     )
 
 
+def test_settings_that_differ_by_task_are_told() -> None:
+    where = [
+        {"match": {"task.name": "xor"}, "set": {"task.batch": "all", "converge.accuracy": 1}},
+        {"match": {"task.name": "distance"}, "set": {"task.samples": "trial", "task.size": 50}},
+    ]
+    vary = {"activation": ["relu", "linear"], "task.name": ["distance", "xor"]}
+    plan = synthetic.plan(vary, network={"hidden": [2], "output": "linear"}, where=where)
+    text = render.markdown(report.build(plan, statistics.rates(plan, synthetic.filled(plan)), {}, 200))
+    assert "| output unit | `linear` |" in text
+    assert (
+        "| converged | evaluation loss at most 0.0001; or evaluation loss at most 0.0001, and all evaluation points "
+        "told right; depending on the cell |"
+    ) in text
+    assert "Where data are shared: All trials learn from the same set of points." in text
+
+
 def test_the_same_bytes_every_time(written: tuple[Plan, Store, Path], tmp_path: Path) -> None:
     import matplotlib as mpl
 
     plan, store, folder = written
     with mpl.rc_context({"font.size": 20, "axes.facecolor": "red", "savefig.dpi": 30, "text.usetex": False}):
         report.write(plan, store, tmp_path, {"when": "another day"})
-    names = ["report.md", "rates.csv", *(f"figures/{name}.png" for name in figures.FIGURES)]
+    names = ["report.md", "rates.csv", *(f"figures/{name}.png" for name in ALWAYS)]
     for name in names:
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
     assert b"\r" not in (folder / "rates.csv").read_bytes()
@@ -286,7 +322,7 @@ def test_the_page_is_whole_and_loads_nothing(written: tuple[Plan, Store, Path]) 
     page = Page(content)
     assert page.open == []
     images = [base64.b64decode(address.removeprefix("data:image/png;base64,")) for address in page.addresses]
-    assert images == [(folder / f"figures/{name}.png").read_bytes() for name in figures.FIGURES]
+    assert images == [(folder / f"figures/{name}.png").read_bytes() for name in ALWAYS]
     assert "versions.numba" in page.text and "<made up>" in page.text
     assert "Is <b>it</b> so?" in page.text and "<b>" not in content
     assert "A *study* <of> a | b" in page.text
@@ -392,15 +428,24 @@ def test_extremes_are_told(shares: tuple[float, ...], trials: int, told: str) ->
     assert told in render.markdown(report.build(plan, frame, {}, trials))
 
 
-def told(vary: dict[str, Any], converged: list[int], steps: list[float] | None = None, trials: int = 1000) -> str:
-    """The report of cells of which so many trials converged, after so many steps."""
-    plan = synthetic.plan(vary)
+def told(
+    vary: dict[str, Any],
+    converged: list[int],
+    steps: list[float] | None = None,
+    trials: int = 1000,
+    dead: tuple[float, float] = (0.0, 0.0),
+    **tables: Any,
+) -> str:
+    """The report of cells of which so many trials converged, after so many steps, and with so many dead units."""
+    plan = synthetic.plan(vary, **tables)
     low, high = statistics.wilson(converged, trials)
     lasted = steps or [20.0 + i for i in range(len(converged))]
     rows = [
         {"cell": cell.id, **cell.labels, "trials": trials, "converged": k, "rate": k / trials, "rate_low": low[i]}
         | {"rate_high": high[i], "diverged": 0, "dead": 0, "stuck": trials - k, "unfinished": 0}
-        | {"steps_q25": 10.0, "steps_median": lasted[i], "steps_q75": 90.0}
+        | {"steps_q25": 10.0, "steps_median": lasted[i], "steps_q75": 90.0, "parameters": cell.parameters}
+        | {"hidden_units": sum(layer.outputs for layer in cell.layers[:-1])}
+        | {"dead_units_converged": dead[0], "dead_units_failed": dead[1]}
         for i, (cell, k) in enumerate(zip(plan.cells, converged, strict=True))
     ]
     return render.markdown(report.build(plan, pd.DataFrame(rows), {}, trials))
@@ -432,6 +477,79 @@ def test_five_keys_are_told_of() -> None:
     (sentence,) = re.findall("Averaged over .*", text)
     assert [key for key in keys if f"{key} " in sentence] == keys[:5]
     assert sentence.endswith("; 1 other key spans no more than these.")
+
+
+def test_tasks_are_told_of_apart() -> None:
+    vary = {"activation": ["relu", "elu", "tanh", "selu"], "task.name": ["relu", "abs"]}
+    text = told(vary, [500, 0, 510, 0, 800, 1, 100, 900])
+    assert "**relu**: 4 cells of 1,000 trials each were run. The highest rate is **80 % " in text
+    assert (
+        "Compared with `relu` (50 %), 1 of the 3 others converged clearly more often (`tanh` 80 %), 1 clearly less "
+        "often (`selu` 10 %); the interval of 1 overlaps with its."
+    ) in text
+    assert "**abs**: 4 cells" in text and "In 2 cells no trial converged (`relu` and `elu`; 95 % interval" in text
+    assert text.index("### Rates on relu") < text.index("### Rates on abs") < text.index("## What was run")
+    assert "Averaged over" not in text and "Each level by itself" not in text
+    assert text.count("Trials per cell: 1,000.") == 1
+
+
+def test_the_baseline_is_what_others_are_compared_with() -> None:
+    vary = {"activation": ["relu", "elu", "tanh"]}
+    text = told(vary, [100, 500, 100], study={"baseline": {"activation": "elu"}})
+    assert "Compared with `elu` (50 %), none of the 2 others converged clearly more often, 2 clearly less often" in text
+    assert "(`tanh` 10 %, `relu` 10 %)." in text
+    assert "Compared with" not in told({"task.batch": [1, 2, 3]}, [100, 500, 100])
+
+
+def test_names_of_several_settings_are_compared_at_their_best() -> None:
+    rates = {"sgd": (100, 300), "adam": (200, 250), "lion": (700, 400), "rprop": (0, 5)}
+    levels = [{"name": name, "lr": lr} for name in rates for lr in (0.1, 0.2)]
+    text = told({"optimizer": levels}, [number for pair in rates.values() for number in pair])
+    assert (
+        "Each at the best of its settings, the 4 optimizers go from `rprop(lr=0.2)` (0.5 %) to `lion(lr=0.1)` (70 %); "
+        "2 of them are between 25 % and 30 %; the settings move a single one as far as from `lion(lr=0.2)` (40 %) to "
+        "`lion(lr=0.1)` (70 %)."
+    ) in text
+    assert "| `lion` | `lion(lr=0.1)` | 70 | 67 to 73 | 2 | 40 |\n| `sgd` | `sgd(lr=0.2)` | 30 |" in text
+    assert "best of its settings" not in told({"optimizer": levels[::2]}, [100, 200, 300, 0])
+
+
+def test_dead_units_are_told_of() -> None:
+    hidden = {"hidden": [4], "output": "linear"}
+    text = told({"activation": ["relu", "elu"]}, [500, 1000], dead=(1.0, 3.0), network=hidden)
+    assert (
+        "Of the hidden units, so many were dead in the end: 25.0 % in the trials that converged and 75.0 % in those "
+        "that neither converged nor diverged; the largest share is 75 %, in those that neither converged nor diverged, "
+        "with `relu`."
+    ) in text
+    assert "dead in the end" not in told({"activation": ["relu", "elu"]}, [500, 1000], network=hidden)
+    assert "dead in the end" not in told({"activation": ["relu", "elu"]}, [500, 1000], dead=(1.0, 3.0))
+
+
+def test_sizes_are_told_of() -> None:
+    network = {"output": "linear", "bias": True}
+    vary = {"network.hidden": [[], [1], [2], [4], [3, 2]], "init": ["normal", "zeros"]}
+    converged = [0, 0, 600, 400, 950, 620, 1000, 1000, 520, 505]
+    text = told(vary, converged, dead=(0.4, 0.9), network=network)
+    assert (
+        "- **No hidden layer**. 50 %: none.\n- **One hidden layer**. 50 %: `network.hidden = [1]`, `normal` (4 " in text
+    )
+    assert (
+        "parameters, 60 %); 90 %: `network.hidden = [2]`, `normal` (7 parameters, 95 %); 99 %: `network.hidden" in text
+    )
+    assert "[4]`, `normal` (13 parameters, 100 %).\n- **Two hidden layers**. 50 %: none." in text
+    assert (
+        "The highest rate per parameter is that of `network.hidden = [1]`, `normal`: 15.0 % of the trials for each"
+        in text
+    )
+    assert "| `[2]` | `normal` | 7 | 95 | 93 to 97 | 13.6 | 20 | 45 |" in text
+    assert "| `[]` | `zeros` | 2 | 0 | 0 to 0.4 | 0 | – | – |" in text
+    assert (
+        "In 6 of the 6 cells with trials of both kinds, the failed ones have clearly more dead units than the" in text
+    )
+    assert "## Size" not in told({"init": ["normal", "zeros"]}, [1, 2], network={"hidden": [3]})
+    none = told({"network.hidden": [[1], [2]]}, [0, 0], network=network)
+    assert "there is no rate per parameter" in none
 
 
 def test_ties_are_told() -> None:
@@ -518,7 +636,7 @@ def test_fewer_trials_and_pages_that_are_no_more(written: tuple[Plan, Store, Pat
     frame = report.write(plan, store, tmp_path, trials=20)
     assert (frame["trials"] == 20).all()
     assert sorted(path.name for path in tmp_path.glob("figures/*")) == sorted(
-        ["mine.png", *(f"{name}.png" for name in figures.FIGURES)]
+        ["mine.png", *(f"{name}.png" for name in ALWAYS)]
     )
 
 

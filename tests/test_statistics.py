@@ -73,12 +73,14 @@ def test_a_rate_that_is_not_nothing_is_not_shown_as_nothing() -> None:
 
 
 def test_rates_are_those_of_the_rows() -> None:
-    plan = synthetic.plan({"activation": synthetic.ACTIVATIONS[:3], "init": ["normal", "zeros"]}, trials=1001)
+    vary = {"activation": synthetic.ACTIVATIONS[:3], "init": ["normal", "zeros"]}
+    plan = synthetic.plan(vary, 1001, network={"hidden": [2], "bias": True, "output": "linear"})
     store = synthetic.filled(plan)
     frame = statistics.rates(plan, store)
     assert list(frame.columns) == [
         *("cell", "activation", "init", "trials", "converged", "rate", "rate_low", "rate_high"),
         *("diverged", "dead", "stuck", "unfinished", "steps_q25", "steps_median", "steps_q75", "loss_median"),
+        *("dead_units_converged", "dead_units_failed", "parameters", "hidden_units"),
     ]
     assert list(frame["cell"]) == [cell.id for cell in plan.cells]
     assert frame["activation"][2] == "leaky_relu(negative_slope=0.3)"
@@ -92,6 +94,10 @@ def test_rates_are_those_of_the_rows() -> None:
             assert row[name] == np.quantile(steps, q)
         lost = trials.loc[~trials["outcome"].isin(["converged", "diverged"]), "loss_last"]
         assert row["loss_median"] == np.median(lost.astype(float))
+        assert row["parameters"] == 7 and row["hidden_units"] == 2
+        for name, ends in (("converged", ["converged"]), ("failed", ["dead", "stuck", "unfinished"])):
+            dead = trials.loc[trials["outcome"].isin(ends), "dead_units"]
+            assert row[f"dead_units_{name}"] == dead.astype(float).mean()
     pd.testing.assert_frame_equal(statistics.rates(plan, store, 10), statistics.rates(plan, store, 10))
     assert (statistics.rates(plan, store, 10)["trials"] == 10).all()
 
@@ -151,7 +157,7 @@ def test_loss_quantiles_count_every_trial() -> None:
     cell = plan.cells[0].id
     nan = np.nan
     losses = np.array([[4, 1, nan, nan], [8, nan, nan, nan], [3, 3, 3, 3], [5, 4, 3, 2]], np.float32)
-    rows = synthetic.rows(4) | {"outcome": np.array([0, 1, 3, 4], np.uint8), "steps": np.array([2, 4, 6, 6])}
+    rows = synthetic.rows(4, units=0) | {"outcome": np.array([0, 1, 3, 4], np.uint8), "steps": np.array([2, 4, 6, 6])}
     store.write(cell, 0, rows)
     store.write_history(cell, np.array([0, 2, 4, 6]), losses)
     frame = statistics.losses(plan, store)
@@ -176,7 +182,7 @@ def test_marginals_average_cells() -> None:
 def test_millions_of_trials_are_quick(tmp_path: Path) -> None:
     plan = synthetic.plan({"init": synthetic.INITS}, trials=1_000_000)
     store = FolderStore(tmp_path)
-    rows = synthetic.rows(250_000)
+    rows = synthetic.rows(250_000, units=0)
     for cell in plan.cells:
         for start in range(0, 1_000_000, 250_000):
             store.write(cell.id, start, rows)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from mcstudy.figures.cells import draw_outcomes, draw_rates
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
+from mcstudy.figures.size import draw_size
 from mcstudy.figures.style import png, theme, uncollected
 
 if TYPE_CHECKING:
@@ -88,6 +89,14 @@ FIGURES: dict[str, Drawing] = {
             draw_rates,
             "Share of the trials that converged (dots) with 95 % Wilson intervals (lines; "
             "where none is to be seen it is narrower than the dot).",
+        ),
+        Drawing(
+            "size",
+            "Size",
+            "rates",
+            draw_size,
+            "Share of the trials that converged against the number of parameters (on a scale of equal ratios), with "
+            "95 % Wilson intervals.",
         ),
         Drawing(
             "outcomes",

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LABEL_WIDTH = 2.3
 _BAR = 0.165
+_MOST_HEIGHT = PAGE_HEIGHT - 2.2
+"""Inches of the rows of a page."""
 
 
 def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
@@ -38,7 +40,9 @@ def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     rows = levels(frame, chosen.y)
     labels = {row: style.wrapped(row, _LABEL_WIDTH) for row in rows}
     tallest = max(label.count("\n") for label in labels.values())
-    unit = max(0.25, 0.12 * len(hues) + 0.08, 0.13 * tallest + 0.16)
+    # Many rows are set closer if that spares a page.
+    least = 0.25 if 0.25 * len(rows) <= _MOST_HEIGHT else 0.2
+    unit = max(least, 0.12 * len(hues) + 0.08, 0.13 * tallest + 0.16)
     legend = None
     if chosen.hue:
         handles = [
@@ -161,15 +165,16 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
 
 
 def _split(cut: Sequence[Band], y: str | None, unit: float) -> list[Band]:
-    """Bands whose panels fit on a page: those with too many rows are cut, the others stay."""
-    most = max(1, int((PAGE_HEIGHT - 2.2) / unit))
+    """Bands whose panels fit on a page: those with too many rows are cut into equal parts, the others stay."""
+    most = max(1, int(_MOST_HEIGHT / unit))
     if y is None:
         return list(cut)
     parts: list[Band] = []
     for band in cut:
         names = levels(band.panels[0].rows, y)
-        for start in range(0, len(names), most):
-            some = set(names[start : start + most])
+        size = -(-len(names) // -(-len(names) // most))
+        for start in range(0, len(names), size):
+            some = set(names[start : start + size])
             panels = [replace(panel, rows=panel.rows[panel.rows[y].isin(some)]) for panel in band.panels]
             kept: list[Panel] = [panel for panel in panels if len(panel.rows)]
             parts.append(Band(band.header, kept))

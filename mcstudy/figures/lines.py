@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _MARKS = 6
 _MOST_PANELS = 32
+_LEGEND_WIDTH = 1.3
+"""Inches of a label in a panel's own legend."""
 _SPAN = 100.0
 """Most that the axis of losses spans above the losses at the start, and below the lowest threshold."""
 
@@ -96,7 +98,7 @@ def _draw(
     plain = 2.2 if count == 1 else 1.7 if count <= 6 else 1.2
     sheet = Sheet(
         left=0.78,
-        height=lambda panel: max(1.15, 0.16 * len(panel.levels) + 0.1) if own_legends else plain,
+        height=lambda panel: max(1.15, _legend_height(panel.levels)) if own_legends else plain,
         xlabel="steps",
         ylabel=ylabel,
         legend=None if own_legends or hue is None else (hue, _handles(len(hues)), hues),
@@ -111,10 +113,15 @@ def _draw(
             _steps(axes, shared or float(panel.rows["step"].max()))
             _lines(axes, panel, hue, panel.levels if own_legends else hues, line, band, edged)
             if own_legends:
-                texts = [style.fitted(level, 1.3) for level in panel.levels]
+                texts = [style.wrapped(level, _LEGEND_WIDTH) for level in panel.levels]
                 place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
                 axes.legend(_handles(len(texts)), texts, **place, labelspacing=0.3, handlelength=2.2, borderpad=0.2)
         yield page_of(figure, placed)
+
+
+def _legend_height(names: Sequence[str]) -> float:
+    """Height of a panel's own legend, inches."""
+    return 0.1 + sum(0.16 + 0.115 * style.wrapped(name, _LEGEND_WIDTH).count("\n") for name in names)
 
 
 def _by_colour(frame: pd.DataFrame, keys: Sequence[str]) -> Arranged:

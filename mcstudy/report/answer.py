@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import statistics
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
+from mcstudy.report.comparison import comparison
+from mcstudy.report.dead import dead
 from mcstudy.report.document import Block, Code, Inline, Paragraph, Strong, Text
+from mcstudy.report.groups import by_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,20 +19,28 @@ if TYPE_CHECKING:
 _FAILURES = tuple(name for name in OUTCOMES if name != "converged")
 _ENOUGH = 10
 """Converged trials that a median in the text needs."""
+_MOST_NAMES = 8
+"""Cells that a sentence names."""
 _MOST_KEYS = 5
 """Varied keys that the text tells of."""
 
 
-def answer(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
-    """The rates, the failures and the steps in a few sentences.
+def answer(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, int] | None = None) -> list[Block]:
+    """The rates, the failures and the steps in a few sentences, of each task by itself.
 
     Args:
         frame: as `mcstudy.statistics.rates` returns it.
         keys: the varied keys.
+        baseline: the position of the level of a key that others are compared with; the first ones by default.
     """
-    rows = words.records(frame)
-    parts = [_rates(rows, keys), *_effects(frame, keys), _failures(frame), _steps(rows, keys)]
-    return [Paragraph(part) for part in parts if part]
+    blocks: list[Block] = []
+    for task, part, others in by_task(frame, keys):
+        rows = words.records(part)
+        lead: Text = () if task is None else (Strong(task), ": ")
+        parts: list[Text] = [(*lead, *_rates(rows, others), *comparison(part, others, baseline or {}))]
+        parts += [*_effects(part, others), _failures(part), dead(rows, others), _steps(rows, others)]
+        blocks += [Paragraph(text) for text in parts if text]
+    return blocks
 
 
 def _rates(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
@@ -55,7 +66,11 @@ def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...]) -
     if len(same) > 1 and first["rate"] in (0, 1):
         limits = words.interval(first["rate"], first["rate_low"], first["rate_high"])
         trials = "all trials" if highest else "no trial"
-        yield f"In {len(same)} cells {trials} converged (95 % interval of each rate {limits} %)."
+        yield f"In {len(same)} cells {trials} converged ("
+        if len(keys) == 1 and len(same) <= _MOST_NAMES:
+            yield from words.listed(words.level(keys[0], row[keys[0]]) for row in same)
+            yield "; "
+        yield f"95 % interval of each rate {limits} %)."
         return
     yield f"The {'highest' if highest else 'lowest'} rate is "
     yield Strong(words.rate(first))

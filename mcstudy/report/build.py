@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mcstudy import statistics
 from mcstudy.figures import FIGURES, Drawn
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
@@ -23,18 +22,16 @@ from mcstudy.report.document import (
     Paragraph,
     Picture,
     Strong,
-    Table,
     Text,
 )
 from mcstudy.report.setup import setup
+from mcstudy.report.size import size
+from mcstudy.report.tables import tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.plan import Plan
-
-_FULL_TABLE, _TOP, _BOTTOM = 36, 10, 5
-"""Cells that the table shows in full; how many of the best and of the last otherwise."""
 
 _DEFINITIONS = {
     "converged": "the criterion holds at a check; training stops, and that check is its number of steps",
@@ -45,6 +42,9 @@ _DEFINITIONS = {
     "them",
     "unfinished": "the steps ran out while the loss was still improving",
 }
+
+_TEXTS = {"size": size}
+"""What stands between the heading of a figure and the figure."""
 
 
 def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: int) -> Document:
@@ -57,12 +57,13 @@ def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: 
         trials: trials per cell.
     """
     blocks: list[Block] = list(_question(plan))
-    blocks += [Heading(2, "What came out"), *answer(frame, plan.keys), *_table(plan, frame)]
-    blocks += _marginals(plan, frame)
+    blocks += [Heading(2, "What came out"), *answer(frame, plan.keys, plan.study.baseline), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
-        if name in images and images[name].pages:
-            blocks.append(Heading(2, drawing.heading))
-            blocks += _pictures(images[name], drawing.heading)
+        found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
+        if name in images:
+            found += _pictures(images[name], drawing.heading)
+        if found:
+            blocks += [Heading(2, drawing.heading), *found]
     blocks += [Heading(2, "What was run"), *setup(plan, trials)]
     blocks += [Heading(2, "How a trial can end"), *_outcomes()]
     blocks += [Heading(2, "How to run it again"), *_again(plan, trials)]
@@ -72,63 +73,6 @@ def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: 
 def _question(plan: Plan) -> list[Block]:
     question = plan.study.question or ""
     return [Paragraph((part,)) for part in re.split(r"\n\s*\n", question.strip()) if part.strip()]
-
-
-def _table(plan: Plan, frame: pd.DataFrame) -> list[Block]:
-    shown, blocks = frame, list[Block]()
-    if len(frame) > _FULL_TABLE:
-        order = frame.sort_values("rate", ascending=False, kind="stable")
-        text = f"The {_TOP} cells that converged most often, and the {_BOTTOM} that did least"
-        blocks.append(Paragraph((text, *_cut_ties(words.records(order)), ":")))
-        shown = order.iloc[[*range(_TOP), *range(-_BOTTOM, 0)]]
-    header = (*plan.keys, "converged (%)", "95 % interval", *OUTCOMES[1:], "median steps", "middle half")
-    if not plan.keys:
-        header = ("cell", *header)
-    rows = []
-    for row in words.records(shown):
-        labels: list[Text] = [(Code(str(row[key])),) for key in plan.keys] or [(Code(row["cell"]),)]
-        rows.append((*labels, *((text,) for text in _numbers(row))))
-    numbers = frozenset(range(len(header) - 8, len(header)))
-    blocks.append(Table(header, tuple(rows), numbers))
-    note = (
-        f"Trials per cell: {words.count(int(frame['trials'].iloc[0]))}. The other outcomes are counts of trials; the "
-        "steps are those of the trials that converged, their median and the middle half of them. "
-    )
-    blocks.append(Paragraph((note, Code("rates.csv"), " has every cell and more columns, unrounded.")))
-    return blocks
-
-
-def _cut_ties(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Which of several cells of one rate the table shows, where it has no room for all of them."""
-    for shown, left_out, which in ((rows[:_TOP], rows[_TOP], "first"), (rows[-_BOTTOM:], rows[-_BOTTOM - 1], "last")):
-        some = sum(row["rate"] == left_out["rate"] for row in shown)
-        if some:
-            every = sum(row["rate"] == left_out["rate"] for row in rows)
-            rate = words.percent(left_out["rate"], left_out["rate_low"], left_out["rate_high"])
-            yield f"; of {every} cells at {rate}, the {which} {some} in the order of the study"
-
-
-def _numbers(row: Mapping[str, Any]) -> list[str]:
-    rate = row["rate"], row["rate_low"], row["rate_high"]
-    half = f"{words.steps(row['steps_q25'])} to {words.steps(row['steps_q75'])}" if row["converged"] else words.NONE
-    counts = [words.count(row[name]) for name in OUTCOMES[1:]]
-    return [words.bare_percent(*rate), words.interval(*rate), *counts, words.steps(row["steps_median"]), half]
-
-
-def _marginals(plan: Plan, frame: pd.DataFrame) -> list[Block]:
-    varied = tuple(key for key in plan.keys if frame[key].nunique() > 1)
-    if len(varied) < 2:
-        return []
-    rows = []
-    for row in words.records(statistics.marginals(frame, varied)):
-        mean = row["rate"], row["rate_low"], row["rate_high"]
-        decimals = statistics.percent_decimals(*mean)
-        span = f"{words.figure(row['lowest'], decimals)} to {words.figure(row['highest'], decimals)}"
-        texts = (words.count(row["cells"]), words.bare_percent(*mean), span)
-        rows.append(((row["key"],), (Code(row["level"]),), *((text,) for text in texts)))
-    text = "Each level by itself: the mean of the rates of its cells, all counting alike, and the span of those rates."
-    header = ("key", "level", "cells", "converged, mean (%)", "lowest to highest (%)")
-    return [Paragraph((text,)), Table(header, tuple(rows), frozenset({2, 3, 4}))]
 
 
 def _pictures(drawn: Drawn, heading: str) -> list[Block]:

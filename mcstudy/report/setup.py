@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcstudy.errors import StudyError
 from mcstudy.plan import label, make_plan, network_layers
+from mcstudy.plan.networks import LINEAR
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
 from mcstudy.spec import Study
@@ -41,10 +42,12 @@ def setup(plan: Plan, trials: int) -> list[Block]:
     if exceptions := _exceptions(plan):
         blocks.append(Paragraph(("Exceptions (where several speak of a cell, the later one counts):",)))
         blocks.append(Bullets(tuple(exceptions)))
-    if any(cell.settings["task"]["samples"] == "shared" for cell in plan.cells):
+    shared = [cell.settings["task"]["samples"] == "shared" for cell in plan.cells]
+    if any(shared):
+        where = "" if all(shared) else "Where data are shared: "
         note = (
-            "All trials learn from the same set of points. The rates and their intervals are conditional on that one "
-            "set: they speak of the random starts, not of other data."
+            f"{where}All trials learn from the same set of points. The rates and their intervals are conditional on "
+            "that one set: they speak of the random starts, not of other data."
         )
         blocks.append(Paragraph((note,)))
     if len(plan.cells) > 1:
@@ -66,7 +69,10 @@ def _shared(plan: Plan, describe: Callable[[Settings], Text]) -> Text:
         if len(own) == 1:
             return (*(own[0] or ("none",)), ", except where said below")
         return (f"{len(found)} different ones, depending on the cell",)
-    return (*words.listed([text or ("none",) for text in found], "or"), ", depending on the cell")
+    texts = [text or ("none",) for text in found]
+    if any(isinstance(item, str) and (", " in item or "; " in item) for text in texts for item in text):
+        return (*texts[0], *(item for text in texts[1:] for item in ("; or ", *text)), "; depending on the cell")
+    return (*words.listed(texts, "or"), ", depending on the cell")
 
 
 def _without_exceptions(plan: Plan) -> tuple[Cell, ...]:
@@ -174,8 +180,9 @@ def _network(settings: Settings) -> Text:
     text = f"{'-'.join(map(str, widths))}, {biases}: {words.count(parameters, 'parameter')}"
     if any(network["dropout"]):
         rates = [f"{100 * rate:g} %" for rate in network["dropout"]]
-        shown = f"{rates[0]} of the hidden units" if len(set(rates)) == 1 else f"{', '.join(rates)} of the hidden layers"
-        text += f"; dropout of {shown} when training"
+        alike = len(set(rates)) == 1
+        which = f"{rates[0]} of the hidden units" if alike else f"{', '.join(rates)} of the units of the hidden layers"
+        text += f"; dropout of {which} when training"
     return (text,)
 
 
@@ -188,7 +195,7 @@ def _activation(settings: Settings) -> Text:
 
 def _output(settings: Settings) -> Text:
     network = settings["network"]
-    if network["output"] == network["activation"]:
+    if network["output"] == network["activation"] != LINEAR:
         return ("with the activation",)
     return (_part(network["output"], "output"),)
 
@@ -232,7 +239,8 @@ def _criterion(settings: Settings) -> Text:
     if wanted["loss"] is not None:
         found.append(f"evaluation loss at most {words.number(wanted['loss'], 6)}")
     if wanted["accuracy"] is not None:
-        found.append(f"at least {100 * wanted['accuracy']:g} % of the evaluation points told right")
+        share = "all" if wanted["accuracy"] == 1 else f"at least {100 * wanted['accuracy']:g} % of the"
+        found.append(f"{share} evaluation points told right")
     if wanted["weights"] is not None:
         target, within = wanted["weights"]["target"], wanted["weights"]["within"]
         found.append(f"every parameter within {within:g} of {', '.join(f'{value:g}' for value in target)}")

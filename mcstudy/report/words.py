@@ -16,7 +16,8 @@ NONE = "\N{EN DASH}"
 """What stands for a number that does not exist."""
 
 _MOST_DECIMALS = 12
-_PARTS = ("activation", "init", "optimizer")
+PARTS = ("activation", "init", "optimizer")
+"""The keys whose levels are parts, which tell what they are by themselves."""
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -100,7 +101,7 @@ def cell(row: Mapping[str, Any], keys: Sequence[str]) -> Text:
 
 def level(key: str, label: str) -> Code:
     """One level of a key."""
-    return Code(label if key in _PARTS else f"{key} = {label}")
+    return Code(label if key in PARTS else f"{key} = {label}")
 
 
 def listed(items: Iterable[Inline | Text], last: str = "and") -> Text:

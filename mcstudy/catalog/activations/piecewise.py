@@ -123,7 +123,7 @@ PIECEWISE: dict[str, Activation] = table(
         "leaky_relu",
         "z for z > 0, else negative_slope · z",
         _TORCH + "LeakyReLU",
-        {"negative_slope": Parameter(0.01)},
+        {"negative_slope": Parameter(0.01, doc="the slope for z ≤ 0")},
         function=_leaky_relu,
     ),
     Activation(
@@ -139,7 +139,10 @@ PIECEWISE: dict[str, Activation] = table(
         "z for z > 0, else a · z; in training a is drawn from [lower, upper) for every value, at checks it is "
         "(lower + upper) / 2",
         _TORCH + "RReLU",
-        {"lower": Parameter(1.0 / 8.0), "upper": Parameter(1.0 / 3.0)},
+        {
+            "lower": Parameter(1.0 / 8.0, doc="the least slope for z ≤ 0"),
+            "upper": Parameter(1.0 / 3.0, doc="the largest slope for z ≤ 0"),
+        },
         check=_ordered("lower", "upper", equal=True),
         function=_rrelu,
         random=_rrelu_random,
@@ -161,7 +164,7 @@ PIECEWISE: dict[str, Activation] = table(
         "hard_tanh",
         "min(max(min_val, z), max_val)",
         _TORCH + "Hardtanh",
-        {"min_val": Parameter(-1.0), "max_val": Parameter(1.0)},
+        {"min_val": Parameter(-1.0, doc="the least value"), "max_val": Parameter(1.0, doc="the largest value")},
         check=_ordered("min_val", "max_val", equal=False),
         function=_hard_tanh,
     ),
@@ -177,7 +180,10 @@ PIECEWISE: dict[str, Activation] = table(
         "threshold",
         "z for z > threshold, else value",
         _TORCH + "Threshold",
-        {"threshold": Parameter(REQUIRED), "value": Parameter(REQUIRED)},
+        {
+            "threshold": Parameter(REQUIRED, doc="the z above which z itself is passed on"),
+            "value": Parameter(REQUIRED, doc="what is passed on from there down"),
+        },
         function=_threshold,
     ),
     Activation("abs", "|z|", "PyTorch torch.abs", function=_abs),

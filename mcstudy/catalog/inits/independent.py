@@ -75,21 +75,21 @@ INDEPENDENT: dict[str, Init] = table(
         "constant",
         "value",
         "PyTorch torch.nn.init.constant_, Keras Constant",
-        {"value": Parameter(REQUIRED)} | BIAS,
+        {"value": Parameter(REQUIRED, doc="the value of all")} | BIAS,
         recipe=lambda p, i, o: constant(p["value"]),
     ),
     Init(
         "normal",
         "N(mean, std²)",
         "PyTorch torch.nn.init.normal_, Keras RandomNormal (where std is 0.05 by default)",
-        {"mean": Parameter(0.0), "std": Parameter(1.0, ge=0)} | BIAS,
+        {"mean": Parameter(0.0, doc="mean"), "std": Parameter(1.0, ge=0, doc="standard deviation")} | BIAS,
         recipe=lambda p, i, o: normal(p["mean"], p["std"]),
     ),
     Init(
         "uniform",
         "U(low, high)",
         "PyTorch torch.nn.init.uniform_ (0 to 1 by default), Keras RandomUniform (−0.05 to 0.05); here about 0",
-        {"low": Parameter(-1.0), "high": Parameter(1.0)} | BIAS,
+        {"low": Parameter(-1.0, doc="lower end"), "high": Parameter(1.0, doc="upper end")} | BIAS,
         check=_ordered,
         recipe=lambda p, i, o: flat(p["low"], p["high"]),
     ),
@@ -100,8 +100,8 @@ INDEPENDENT: dict[str, Init] = table(
         "PyTorch torch.nn.init.trunc_normal_ (a = low, b = high); Keras TruncatedNormal cuts at mean ± 2 std, so there "
         "low and high move with mean and std",
         {
-            "mean": Parameter(0.0),
-            "std": Parameter(1.0, gt=0),
+            "mean": Parameter(0.0, doc="mean before the cuts"),
+            "std": Parameter(1.0, gt=0, doc="standard deviation before the cuts"),
             "low": Parameter(-2.0, doc="the lower cut"),
             "high": Parameter(2.0, doc="the upper cut"),
         }

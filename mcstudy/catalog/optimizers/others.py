@@ -103,8 +103,6 @@ def _etas(parameters: Mapping[str, Any]) -> str | None:
     return None
 
 
-_STRENGTH = Parameter(0.0, ge=0)
-
 OTHERS: dict[str, Optimizer] = table(
     Optimizer(
         "lion",
@@ -161,10 +159,10 @@ OTHERS: dict[str, Optimizer] = table(
             **RATE,
             "learning_rate_power": Parameter(-0.5, le=0, doc="how the rate falls with the sum of squares"),
             "initial_accumulator_value": Parameter(0.1, ge=0, doc="what the sum of squares starts from"),
-            "l1_regularization_strength": _STRENGTH,
-            "l2_regularization_strength": _STRENGTH,
-            "l2_shrinkage_regularization_strength": _STRENGTH,
-            "beta": _STRENGTH,
+            "l1_regularization_strength": Parameter(0.0, ge=0, doc="l1 of the formula: keeps parameters at 0"),
+            "l2_regularization_strength": Parameter(0.0, ge=0, doc="l2 of the formula: draws parameters to 0"),
+            "l2_shrinkage_regularization_strength": Parameter(0.0, ge=0, doc="l2_shrinkage: a weight decay"),
+            "beta": Parameter(0.0, ge=0, doc="more of it slows all parameters down alike"),
         },
         slots=2,
         update=_ftrl_update,

@@ -18,7 +18,7 @@ TASKS: OpenTable[Task] = OpenTable(
         Task(
             "table",
             "the columns of a CSV or Parquet file; its rows are the samples",
-            "the user's data",
+            "mcstudy; the user's own data",
             {
                 "file": Parameter(REQUIRED, "text", doc="its path, seen from the study's folder"),
                 "inputs": Parameter(REQUIRED, "texts", length=(1, 4096), doc="names of the columns to learn from"),

@@ -58,11 +58,13 @@ def _addition(memory: Any, at: Any, step: Any, out: Any, inputs: Any, outputs: A
 
 
 FUNCTIONS: dict[str, Task] = table(
-    Task("relu", "y = max(0, x)", "a single ReLU learning a ReLU", input=NORMAL, target=_relu),
+    Task(
+        "relu", "y = max(0, x)", "mcstudy; one ReLU that learns another: studies/relu.toml", input=NORMAL, target=_relu
+    ),
     Task(
         "abs",
         "y = |x|",
-        "Lu, Shin, Su, Karniadakis 2019",
+        "Lu, Shin, Su, Karniadakis 2019, Dying ReLU and Initialization",
         input=uniform(-math.sqrt(7.0), math.sqrt(7.0)),
         target=_abs,
     ),
@@ -77,7 +79,7 @@ FUNCTIONS: dict[str, Task] = table(
     Task(
         "sine",
         "y = sin(frequency · x)",
-        "a common first regression",
+        "mcstudy; a common first regression",
         {"frequency": Parameter(1.0, doc="radians per unit of x")},
         input=uniform(-math.pi, math.pi),
         target=_sine,
@@ -85,7 +87,7 @@ FUNCTIONS: dict[str, Task] = table(
     Task(
         "x_sin",
         "y = x · sin(frequency · x)",
-        "Lu, Shin, Su, Karniadakis 2019, at frequency = 5",
+        "Lu, Shin, Su, Karniadakis 2019, Dying ReLU and Initialization, at frequency = 5",
         {"frequency": Parameter(5.0, doc="radians per unit of x")},
         input=uniform(-math.sqrt(3.0), math.sqrt(3.0)),
         target=_x_sin,
@@ -93,7 +95,7 @@ FUNCTIONS: dict[str, Task] = table(
     Task(
         "product",
         "y = x₀ · x₁",
-        "multiplication, which sums of units can only approach",
+        "mcstudy; multiplication, which sums of units can only approach",
         inputs=2,
         input=uniform(-1.0, 1.0),
         target=_product,
@@ -101,7 +103,7 @@ FUNCTIONS: dict[str, Task] = table(
     Task(
         "distance",
         "y = √(x₀² + x₁²)",
-        "three ReLUs and a cone",
+        "mcstudy; a cone, which three ReLUs approach by a hexagonal pyramid: studies/distance.toml",
         inputs=2,
         input=uniform(-1.0, 1.0),
         target=_distance,
@@ -109,7 +111,7 @@ FUNCTIONS: dict[str, Task] = table(
     Task(
         "addition",
         "y = x₀ + x₁",
-        "a 2-4-4-1 network that adds",
+        "mcstudy; six points of a 2-4-4-1 network that adds: studies/addition.toml",
         inputs=2,
         input=uniform(0.0, 1.0),
         samples="shared",

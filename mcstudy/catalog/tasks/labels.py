@@ -182,7 +182,7 @@ LABELS: dict[str, Task] = table(
     Task(
         "majority",
         f"y = 1 where more than half of the n inputs are true, else 0; {_CLASS}. {_BITS.format('2ⁿ')}",
-        "the counterpart of parity that one threshold unit can tell (Minsky and Papert 1969)",
+        "mcstudy; the counterpart of parity that one threshold unit can tell (Minsky and Papert 1969)",
         {"n": Parameter(3, "integer", ge=1, le=MOST_BITS, doc="number of inputs, odd")} | _TWO_LEVELS | _ONE_HOT,
         _odd,
         inputs=lambda p: int(p["n"]),
@@ -233,7 +233,7 @@ LABELS: dict[str, Task] = table(
         "checkerboard",
         "the colour of a point of a board of n × n cells on [−1, 1]²: y = 1 where ⌊(x₀ + 1) n / 2⌋ + ⌊(x₁ + 1) n / 2⌋ "
         f"is odd, else 0; the pattern goes on outside; {_CLASS}",
-        "a common test of classifiers whose classes no line parts",
+        "mcstudy; a common test of classifiers whose classes no line parts",
         {"n": Parameter(4, "integer", ge=1, le=1024, doc="cells a side")} | _ONE_HOT,
         inputs=2,
         outputs=_outputs,

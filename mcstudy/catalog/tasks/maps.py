@@ -156,7 +156,7 @@ MAPS: dict[str, Task] = table(
         "y = Σ hⱼ xⱼ, j = 0 … taps − 1: a filter of finite impulse response, xⱼ the signal j steps ago. "
         "h ~ N(0, 1 / taps), fixed by the study's seed and number: all trials learn the same filter. "
         "Each sample is a window of its own",
-        "a linear layer that learns a filter (Widrow and Hoff 1960)",
+        "mcstudy; a linear layer that learns a filter (Widrow and Hoff 1960)",
         {"taps": Parameter(8, "integer", ge=1, le=4096, doc="length of the filter, the number of inputs")} | _NUMBER,
         inputs=lambda p: int(p["taps"]),
         input=NORMAL,

@@ -1,4 +1,4 @@
-"""Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing.
+"""Trials to frames: rates with intervals, curves, loss quantiles.
 
 One pass over a cell's trials gives its `Tally`; what is held at once is a chunk of rows and the losses of the trials
 that neither converged nor diverged, never the table of all trials.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
+from mcstudy.statistics.intervals import wilson
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +39,9 @@ class Tally:
         steps: (k,) the distinct steps at which trials converged, ascending.
         counts: (k,) how many converged at each.
         loss_median: median of the last loss of the trials that neither converged nor diverged; NaN without any.
-        dead_converged, dead_failed: mean number of hidden units of the trials that converged, and of those that neither
-            converged nor diverged, whose derivative was zero at every evaluation point in the end; NaN without any.
+        dead_converged, dead_failed: mean number of dead hidden units in the end (their derivative was zero at every
+            evaluation point), of the trials that converged and of those that neither converged nor diverged; NaN
+            without any.
     """
 
     trials: int
@@ -60,41 +61,6 @@ class Tally:
         position = q * (n - 1)
         low, high = self.steps[np.searchsorted(ends, [math.floor(position), math.ceil(position)], side="right")]
         return float(low + (position - math.floor(position)) * (high - low))
-
-
-def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Wilson's score interval of a binomial rate.
-
-    (k + z²/2) / (n + z²) ∓ z / (n + z²) · sqrt(k (n - k) / n + z²/4); E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
-    Not Wald's, which covers far less than its level near 0 and 1, and not Clopper and Pearson's, which covers more.
-
-    Args:
-        successes: k, of any shape.
-        trials: n, likewise. Without trials the interval is (0, 1).
-        level: the confidence level.
-
-    Returns:
-        The lower and the upper ends: exactly 0 below where nothing succeeded, exactly 1 above where everything did.
-    """
-    k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    center = (k + z * z / 2) / (n + z * z)
-    half = z / (n + z * z) * np.sqrt(k * (n - k) / np.maximum(n, 1) + z * z / 4)
-    return np.where(k == 0, 0.0, center - half), np.where(k == n, 1.0, center + half)
-
-
-def percent_decimals(rate: float, low: float, high: float) -> int:
-    """How many decimals of a percentage its interval allows.
-
-    The last digit shown is worth no less than the leading digit's place of the half width: 49.8 % within 49.5 to 50.1,
-    49 % within 39 to 59. A rate that is neither 0 nor 1 gets as many more as it needs not to be shown as one.
-    """
-    half = 50 * (high - low)
-    decimals = max(0, -math.floor(math.log10(half))) if half > 0 else 2
-    if 0 < rate < 1:
-        while decimals < 15 and not 0 < round(100 * rate, decimals) < 100:
-            decimals += 1
-    return decimals
 
 
 def tally(store: Store, cell_id: str, trials: int) -> Tally:
@@ -119,15 +85,12 @@ def tally(store: Store, cell_id: str, trials: int) -> Tally:
     np.add.at(sums, place, np.concatenate(counts))
     if outcomes.sum() != trials or sums.sum() != outcomes[CONVERGED]:
         raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
-    means = (_ratio(dead[which].sum(), outcomes[which].sum()) for which in (_ENDS == CONVERGED, ~_WELL))
+    failed = [code for code in range(len(OUTCOMES)) if code not in (CONVERGED, DIVERGED)]
+    means = (_mean(dead[which].sum(), outcomes[which].sum()) for which in (CONVERGED, failed))
     return Tally(trials, tuple(outcomes.tolist()), distinct.astype(np.int64), sums, _median(losses), *means)
 
 
-_ENDS = np.arange(len(OUTCOMES))
-_WELL = (_ENDS == CONVERGED) | (_ENDS == DIVERGED)
-
-
-def _ratio(total: Any, count: Any) -> float:
+def _mean(total: Any, count: Any) -> float:
     return float(total / count) if count else math.nan
 
 
@@ -150,8 +113,8 @@ def rates(
     Returns:
         The columns of ``rates.csv``: cell, a label for each varied key, trials, converged, rate with its 95 % Wilson
         interval (rate_low, rate_high), the count of every other outcome, the quartiles of the steps of the converged
-        trials, the median of the last loss of those that neither converged nor diverged (NaN without any), and the
-        mean number of dead hidden units of both kinds.
+        trials, the median of the last loss of those that neither converged nor diverged (NaN without any), the mean
+        number of dead hidden units of both kinds, and the network's numbers of parameters and hidden units.
 
     Raises:
         RunError: some trials are not stored.
@@ -179,6 +142,8 @@ def rates(
                 "loss_median": sums.loss_median,
                 "dead_units_converged": sums.dead_converged,
                 "dead_units_failed": sums.dead_failed,
+                "parameters": cell.parameters,
+                "hidden_units": sum(layer.outputs for layer in cell.layers[:-1]),
             }
         )
     frame = pd.DataFrame(rows)

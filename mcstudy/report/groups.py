@@ -1,0 +1,44 @@
+"""Which cells the report tells of together: those of one task, those of parts of one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from mcstudy import statistics
+from mcstudy.report import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TASK = "task.name"
+
+
+def by_task(frame: pd.DataFrame, keys: tuple[str, ...]) -> Iterator[tuple[str | None, pd.DataFrame, tuple[str, ...]]]:
+    """The cells of each task, because rates of different tasks are not worth averaging.
+
+    Yields:
+        The task's label, its rows of the frame and the other keys; all as it is, without a label, where there is one
+        task alone.
+    """
+    if _TASK not in keys or frame[_TASK].nunique() < 2:
+        yield None, frame, keys
+        return
+    for task, part in frame.groupby(_TASK, sort=False):
+        yield str(task), part, tuple(key for key in keys if key != _TASK)
+
+
+def families(frame: pd.DataFrame, key: str) -> list[list[dict[str, Any]]]:
+    """The levels of a key of parts (rows of `mcstudy.statistics.marginals`), those of one name together, best first.
+
+    Nothing where the key is no part's, or where its levels are mostly one for each name: then names tell no more than
+    levels.
+    """
+    if key not in words.PARTS:
+        return []
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in words.records(statistics.marginals(frame, (key,))):
+        found.setdefault(row["level"].partition("(")[0], []).append(row)
+    if len(found) < 2 or sum(map(len, found.values())) < 2 * len(found):
+        return []
+    return [sorted(rows, key=lambda row: -row["rate"]) for rows in found.values()]

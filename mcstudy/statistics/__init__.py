@@ -1,0 +1,28 @@
+"""Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing."""
+
+from mcstudy.statistics.frames import (
+    CURVE_POINTS,
+    QUANTILES,
+    Tally,
+    curves,
+    losses,
+    marginals,
+    rates,
+    tallies,
+    tally,
+)
+from mcstudy.statistics.intervals import percent_decimals, wilson
+
+__all__ = [
+    "CURVE_POINTS",
+    "QUANTILES",
+    "Tally",
+    "curves",
+    "losses",
+    "marginals",
+    "percent_decimals",
+    "rates",
+    "tallies",
+    "tally",
+    "wilson",
+]
