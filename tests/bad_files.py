@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bad_file import GOOD, GRID, ROWS, TABLE, TASK, WHERE, BadFile, added, changed, table
+from bad_options import BAD_OPTIONS
 from bad_values import BAD_VALUES
 
 __all__ = ["BAD_FILES", "GOOD", "ROWS", "TABLE", "BadFile"]
 
 BAD_FILES = [
     *BAD_VALUES,
+    *BAD_OPTIONS,
     # how settings go together
     BadFile("a full batch of fresh points", changed("batch = 10", 'batch = "all"'), "$.task.batch", ("fresh",)),
     BadFile("epochs of fresh points", changed("steps = 50", "epochs = 5"), "$.train.epochs", ("fresh", "steps")),
@@ -214,7 +216,6 @@ BAD_FILES = [
     ),
     table("a batch above the rows", "$.task.batch", ("3 points",), ROWS, TABLE.replace("batch = 2", "batch = 4")),
     # what is valid, but comes later
-    BadFile("noise", changed(TASK, TASK + "\nnoise = 0.1"), "$.task.noise", ("not supported yet",)),
     BadFile("a probe", changed(TASK, TASK + "\nprobe = [0, 1]"), "$.task.probe", ("not supported yet",)),
     BadFile(
         "own parts",
@@ -231,21 +232,6 @@ BAD_FILES = [
     BadFile(
         "until", changed("seed = 7", "seed = 7\nuntil = { decided = 0.02 }"), "$.study.until", ("not supported yet",)
     ),
-    BadFile("a sum", changed("[4]", '[4]\noutput = "sum"'), "$.network.output", ("not supported yet",)),
-    BadFile("dropout", added('"network.dropout" = [0, 0.5]'), '$.vary."network.dropout"[1]', ("not supported yet",)),
-    BadFile(
-        "a schedule",
-        changed("steps = 50", 'steps = 50\nschedule = "cosine"'),
-        "$.train.schedule",
-        ("not supported yet",),
-    ),
-    BadFile(
-        "clipping",
-        added(WHERE.replace('"train.steps" = 60', '"train.clip_norm" = 1')),
-        '$.where[0].set."train.clip_norm"',
-        ("not supported yet",),
-    ),
-    BadFile("accuracy", changed("loss = 1e-3", "accuracy = 1"), "$.converge.accuracy", ("not supported yet",)),
     BadFile(
         "a claim",
         added('[[claim]]\nwhere = { activation = "relu" }\nrate = 0.5\nsource = "a paper"'),

@@ -60,7 +60,12 @@ BAD_VALUES = [
         ("missing", "optimizer in [vary]"),
     ),
     BadFile("no batch", changed("batch = 10", ""), "$.task.batch", ("missing", "[task]")),
-    BadFile("no criterion", changed("loss = 1e-3", ""), "$.converge.loss", ("give loss in [converge]",)),
+    BadFile(
+        "no criterion",
+        changed("loss = 1e-3", ""),
+        "$.converge.loss",
+        ("give loss or accuracy or weights in [converge]",),
+    ),
     # parts
     BadFile("a near miss", changed('"he_normal"', '"he_normall"'), "$.vary.init[1]", ('did you mean "he_normal"',)),
     BadFile("capitals", changed('["relu"', '["ReLU"'), "$.vary.activation[0]", ('did you mean "relu"',)),

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mcstudy.catalog.tasks import TASKS
 from mcstudy.outcomes import OUTCOMES
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -48,7 +49,7 @@ def test_every_part_has_a_case(kind: str) -> None:
 @pytest.mark.parametrize("output", ["linear", "activation"])
 def test_activations(precision: str, output: str) -> None:
     vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
-    network = {"output": output, "hidden": [5, 2], "init": part("normal", std=0.5, bias=part("normal", std=0.5))}
+    network = {"output": output, "hidden": [5, 2], "init": part("normal", std=0.3, bias=part("normal", std=0.3))}
     assert_agreement(study(precision, vary, network=network, train={"optimizer": part("sgd", lr=0.005), "steps": 12}))
 
 
@@ -252,11 +253,15 @@ def test_default_schedule_of_checks(precision: str) -> None:
 
 # ---------------------------------------------------------------------------------------------- all at once
 
+CALM = [case for case in ACTIVATION_CASES if case["name"] not in ("snake", "sine", "exponential", "squared_relu")]
+"""Activations of which several layers do not magnify roundings within a few steps."""
+
 
 @both
 def test_random_cells(precision: str) -> None:
     """Settings drawn at random, for what only goes wrong together."""
     choice = random.Random(8).choice
+    steady = [case for case in OPTIMIZER_CASES if case["name"] != "quickprop"]  # it divides by what gradients change
     for _ in range(60):
         size = choice([1, 5, 8, 17, 33])
         samples = choice(["fresh", "trial", "shared"])
@@ -268,18 +273,20 @@ def test_random_cells(precision: str) -> None:
             "order": choice(["sequential", "shuffled"]),
             "input": choice(INPUT_CASES),
         }
+        if TASKS[task["name"]["name"]].own_inputs:
+            del task["input"]
         network = {
             "hidden": choice(SHAPES),
             "bias": choice([True, False]),
-            "activation": choice(ACTIVATION_CASES),
-            "output": choice(["linear", "activation", *ACTIVATION_CASES]),
+            "activation": choice(CALM),
+            "output": choice(["linear", "activation", *CALM]),
             "init": choice(INIT_CASES),
         }
         train = {
-            "optimizer": choice(OPTIMIZER_CASES),
+            "optimizer": choice(steady),
             "bias_update": choice(["gradient", "decay"]),
             "backward": choice(["exact", "after_update"]),
-            "steps": choice([5, 20, 30]),
+            "steps": choice([3, 6, 12]),
         }
         converge = {"every": choice([1, 3, 5, 10])}
         assert_agreement(study(precision, {}, task=task, network=network, train=train, converge=converge))

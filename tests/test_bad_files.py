@@ -53,7 +53,7 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_faults_are_told_together(tmp_path: Path) -> None:
     text = GOOD.replace("trials = 100", "trials = 0").replace("lr = 0.01", "lr = -1").replace('["relu"', '["reluu"')
-    text = text.replace("hidden = [4]", 'hidden = [4, "5"]\nbais = true\ndropout = 0.5')
+    text = text.replace("hidden = [4]", 'hidden = [4, "5"]\nbais = true\ndropout = 1.5')
     error = refusal(BadFile("several", text, "", ()).write(tmp_path))
     assert {fault.path for fault in error.faults} == {
         "$.study.trials",

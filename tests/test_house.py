@@ -186,7 +186,7 @@ def test_compilers_are_told_in_one_place(source: Path) -> None:
         options |= {"nogil", "error_model", "boundscheck", "no_cpython_wrapper", "no_cfunc_wrapper", "_nrt"}
         assert used(source, "numba.njit", "numba.jit", "njit", "numba.vectorize", "numba.config") == []
         numba = {module for module, _ in imports(source) if module.partition(".")[0] == "numba"}
-        assert all(module.startswith(("numba.extending", "numba.core")) for module in numba)
+        assert all(module.startswith(("numba.extending", "numba.core", "numba.np.numpy_support")) for module in numba)
     given = [
         f"{place(source)}:{node.lineno}: {keyword.arg}"
         for node in ast.walk(tree(source))

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import termios
 import time
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,9 +60,9 @@ SECONDS = 5.0
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled() -> None:
-    """The kernels, in the cache."""
-    study = mcstudy.Study.model_validate(SHORT)
-    mcstudy.run(study, trials=1)
+    """The kernels and the loops of all parts, in the cache."""
+    for study in (SHORT, tomllib.loads(LONG)):
+        mcstudy.run(mcstudy.Study.model_validate(study), trials=1)
 
 
 SHORT = {

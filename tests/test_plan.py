@@ -19,6 +19,7 @@ from bad_files import GOOD
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.inits import INITS
 from mcstudy.catalog.optimizers import OPTIMIZERS
+from mcstudy.catalog.schedules import SCHEDULES
 from mcstudy.errors import StudyError
 from mcstudy.plan import ARITHMETIC, Plan, label, make_plan
 from mcstudy.spec import Study, load
@@ -75,6 +76,11 @@ def test_labels() -> None:
     biased = {"name": "he_normal", "bias": {"name": "constant", "value": 0.1}}
     assert label(biased, INITS) == "he_normal(bias=constant(value=0.1))"
     assert label({"name": "he_normal", "bias": "normal"}, INITS) == "he_normal(bias=normal)"
+    pieces = [{"name": "step", "step_size": 3}, "cosine"]
+    both = {"name": "sequential", "milestones": [9], "schedules": pieces}
+    assert label(both, SCHEDULES) == "sequential(schedules=[step(step_size=3), cosine], milestones=(9,))"
+    scaled = {"name": "lsuv", "init": {"name": "he_normal", "gain": "relu"}}
+    assert label(scaled, INITS) == "lsuv(init=he_normal(gain='relu'))"
     shown = [label(value) for value in ([4, 4], True, 4000, 0.01, 1, "float64", [], 1e-7)]
     assert shown == ["[4, 4]", "true", "4000", "0.01", "1", '"float64"', "[]", "1e-07"]
     made = plan(
@@ -101,6 +107,7 @@ def test_settings_are_complete_and_stand_for_the_id() -> None:
             "data": None,
             "n_inputs": 1,
             "n_outputs": 1,
+            "labels": "real",
         },
         "network": {
             "hidden": [4],
@@ -108,7 +115,7 @@ def test_settings_are_complete_and_stand_for_the_id() -> None:
             "activation": {"name": "relu"},
             "init": {"name": "normal", "mean": 0.0, "std": 1.0, "bias": {"name": "zeros"}},
             "output": {"name": "linear"},
-            "dropout": 0.0,
+            "dropout": [0.0],
         },
         "train": {
             "optimizer": {
@@ -122,16 +129,20 @@ def test_settings_are_complete_and_stand_for_the_id() -> None:
             "loss": {"name": "mse"},
             "steps": 50,
             "precision": "float32",
+            "schedule": None,
+            "clip_value": None,
+            "clip_norm": None,
+            "regularizer": None,
             "bias_update": "gradient",
             "backward": "exact",
         },
-        "converge": {"loss": 0.001, "every": 1},
+        "converge": {"loss": 0.001, "accuracy": None, "weights": None, "every": 1},
     }
     cell = plan().cells[0]
     assert cell.settings == settings
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     assert cell.id == "c" + hashlib.sha256(canonical.encode()).hexdigest()[:11]
-    assert cell.id == "c6b50eb68b8b"  # changes only with the arithmetic or the shape of the settings
+    assert cell.id == "cba96c83443c"  # changes only with the arithmetic or the shape of the settings
 
 
 def test_ids_are_the_same_in_another_process() -> None:
@@ -261,6 +272,77 @@ def test_the_output_unit() -> None:
     assert one(network={"output": elu})["network"]["output"] == {"name": "elu", "alpha": 2.0}
 
 
+def layers_of(**tables: dict[str, Any]) -> list[tuple[int, int, int, bool, float]]:
+    """Of each layer of the only cell: weights, biases, trained slopes, whether it is fixed, dropout."""
+    vary = {"activation": ["relu"], "init": ["normal"], "optimizer": [SGD]} | tables.pop("vary", {})
+    (cell,) = plan(vary=vary, **tables).cells
+    layers = cell.layers
+    assert cell.parameters == sum(layer.parameters for layer in layers)
+    return [
+        (layer.weights, layer.parameters - layer.weights - layer.trained, layer.trained, layer.fixed, layer.dropout)
+        for layer in layers
+    ]
+
+
+def test_layers_count_their_parameters() -> None:
+    assert layers_of(network={"hidden": [4, 3]}) == [(4, 4, 0, False, 0), (12, 3, 0, False, 0), (3, 1, 0, False, 0)]
+    assert layers_of(network={"bias": False}) == [(4, 0, 0, False, 0), (4, 0, 0, False, 0)]
+    dropped = layers_of(network={"hidden": [4, 3], "dropout": [0.5, 0.1], "bias": False})
+    assert dropped == [(4, 0, 0, False, 0.5), (12, 0, 0, False, 0.1), (3, 0, 0, False, 0)]
+    trained = {"activation": ["prelu"]}
+    assert layers_of(vary=trained) == [(4, 4, 1, False, 0), (4, 1, 0, False, 0)]
+    assert layers_of(vary=trained, network={"output": "activation"}) == [(4, 4, 1, False, 0), (4, 1, 1, False, 0)]
+    assert layers_of(vary=trained, network={"output": "sum"}) == [(4, 4, 1, False, 0), (0, 0, 0, True, 0)]
+
+
+def test_dropout_is_a_rate_for_each_hidden_layer() -> None:
+    assert one(network={"hidden": [4, 3], "dropout": 0.1})["network"]["dropout"] == [0.1, 0.1]
+    assert one(network={"hidden": [4, 3], "dropout": [0, 0.1]})["network"]["dropout"] == [0.0, 0.1]
+    assert one(network={"hidden": [], "dropout": 0.1})["network"]["dropout"] == []
+
+
+def test_training_options_are_part_of_the_settings() -> None:
+    before = one()
+    regularizer = {"name": "l1_l2", "l1": 0.01, "l2": 0.01}
+    options = {"schedule": "cosine", "clip_value": 1, "clip_norm": 2, "regularizer": regularizer}
+    made = one(train=options)["train"]
+    assert made["schedule"] == {"name": "cosine", "T_max": None, "eta_min": 0.0}
+    assert (made["clip_value"], made["clip_norm"], made["regularizer"]) == (1.0, 2.0, regularizer)
+    pieces = {"name": "sequential", "schedules": ["constant", {"name": "step", "step_size": 3}], "milestones": [5]}
+    assert one(train={"schedule": pieces})["train"]["schedule"] == {
+        "name": "sequential",
+        "schedules": [{"name": "constant"}, {"name": "step", "step_size": 3, "gamma": 0.1}],
+        "milestones": [5],
+    }
+    ids = {plan(train={name: value}).cells[0].id for name, value in options.items()}
+    assert len(ids | {plan().cells[0].id}) == 5
+    assert one() == before
+
+
+def test_criteria() -> None:
+    goal = {"target": [0] * 13, "within": 0.1}
+    made = one(converge={"loss": None, "weights": goal})["converge"]
+    assert made == {"loss": None, "accuracy": None, "weights": {"target": [0.0] * 13, "within": 0.1}, "every": 1}
+    xor = {"name": "xor", "samples": None, "batch": "all"}
+    made = one(task=xor, converge={"accuracy": 1})
+    assert made["converge"] == {"loss": 0.001, "accuracy": 1.0, "weights": None, "every": 1}
+    assert (made["task"]["labels"], made["task"]["size"], made["task"]["input"]) == ("binary", 4, None)
+
+
+def test_tasks_tell_their_shape_and_labels() -> None:
+    def told(named: Any, **task: Any) -> tuple[Any, ...]:
+        made = one(task={"name": named, "samples": None, "batch": 2} | task)["task"]
+        return made["n_inputs"], made["n_outputs"], made["labels"], made["samples"], made["size"]
+
+    assert told({"name": "parity", "n": 5}) == (5, 1, "binary", "shared", 32)
+    assert told({"name": "parity", "n": 5, "one_hot": True}, size=9) == (5, 2, "classes", "shared", 9)
+    assert told({"name": "spirals", "classes": 4}) == (2, 4, "classes", "fresh", None)
+    assert told({"name": "dft", "n": 3}) == (3, 6, "real", "fresh", None)
+    assert told({"name": "teacher", "inputs": 4, "outputs": 3}, samples="trial", size=7) == (4, 3, "real", "trial", 7)
+    spirals = one(task={"name": "spirals", "samples": "trial", "size": 7, "batch": 2})["task"]
+    assert spirals["input"] == {"name": "uniform", "low": 0.0, "high": 1.0}
+
+
 def test_a_grid_has_an_axis_per_parameter() -> None:
     grid = {"name": "grid", "low": -3, "high": 3, "points": 200}
     network = {"hidden": [], "bias": False}
@@ -318,6 +400,32 @@ def test_tables_of_csv_and_parquet(tmp_path: Path) -> None:
     assert [c.id for c in plans[0].cells] == [c.id for c in plans[1].cells]
     (tmp_path / "e.csv").write_text("y,a,b\n1,0.5,1.25\n2,-1e-3,2\n3,7,3.0001\n")
     assert make_plan(table_study(tmp_path, "e.csv")).cells[0].id != plans[0].cells[0].id
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels"),
+    [
+        ("1,0\n0,1\n", "classes"),
+        ("0.25,0.75\n1,0\n", "shares"),
+        ("1,1\n0,1\n", "binary"),
+        ("-1,1\n1,1\n", "signs"),
+        ("2,-1\n0,1\n", "real"),
+        ("0.5,0.4999\n0,1\n", "real"),
+    ],
+)
+def test_the_targets_of_a_table_tell_their_labels(tmp_path: Path, rows: str, labels: str) -> None:
+    lines = ["a,b,y,z", *(f"{i},{-i},{row}" for i, row in enumerate(rows.splitlines()))]
+    (tmp_path / "d.csv").write_text("\n".join(lines) + "\n")
+    data = copy.deepcopy(table_study(tmp_path, "d.csv").data)
+    data["task"]["name"]["targets"] = ["y", "z"]
+    study = Study.model_validate(data, file=str(tmp_path / "study.json"))
+    assert make_plan(study).cells[0].settings["task"]["labels"] == labels
+    soft = study.data | {"train": study.data["train"] | {"loss": "softmax_cross_entropy"}}
+    if labels in ("classes", "shares"):
+        assert make_plan(Study.model_validate(soft, file=study.file))
+    else:
+        with pytest.raises(StudyError, match="softmax_cross_entropy"):
+            make_plan(Study.model_validate(soft, file=study.file))
 
 
 def test_faulty_parquet(tmp_path: Path) -> None:

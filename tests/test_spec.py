@@ -20,7 +20,17 @@ from mcstudy.catalog.part import REQUIRED
 from mcstudy.errors import Fault, StudyError, did_you_mean, path_text, shown
 from mcstudy.plan import make_plan
 from mcstudy.spec import KEYS, Study, load
-from mcstudy.spec.catalogs import ACTIVATIONS, INITS, INPUTS, LOSSES, OPTIMIZERS, TASKS
+from mcstudy.spec.catalogs import (
+    ACTIVATIONS,
+    INITS,
+    INPUTS,
+    LOSSES,
+    NOUNS,
+    OPTIMIZERS,
+    REGULARIZERS,
+    SCHEDULES,
+    TASKS,
+)
 from mcstudy.spec.later import LATER
 from mcstudy.template import new_study
 
@@ -102,11 +112,14 @@ def test_baseline() -> None:
         (LOSSES, "train.loss"),
         (TASKS, "task.name"),
         (INPUTS, "task.input"),
+        (SCHEDULES, "train.schedule"),
+        (REGULARIZERS, "train.regularizer"),
     ],
 )
 def test_every_part_is_accepted_with_its_defaults(catalog: dict[str, Any], key: str) -> None:
     assert KEYS[key].catalog is not None
-    values = {"number": 0.5, "numbers": [0.5], "integers": [1], "text": "t", "texts": ["t"]}
+    values = {"number": 0.5, "numbers": [0.5], "integer": 3, "integers": [1], "text": "t", "texts": ["t"]}
+    values["schedules"] = [{"name": "constant"}, {"name": "cosine"}]
     for part in catalog.values():
         needed = {name: values[p.kind] for name, p in part.parameters.items() if p.default is REQUIRED}
         if needed.get("high") == 0.5:
@@ -120,12 +133,30 @@ def test_every_part_is_accepted_with_its_defaults(catalog: dict[str, Any], key: 
             assert study(vary={key: [part.name]}).levels[key][0].value == level.value
 
 
+@pytest.mark.parametrize("kind", NOUNS)
 @pytest.mark.parametrize("wrong", ["x", {}, [[]], float("nan"), -(10**400)], ids=str)
-def test_every_parameter_refuses_what_it_is_not(wrong: Any) -> None:
-    for part in OPTIMIZERS.values():
-        for name in part.parameters:
-            data = {**DATA, "vary": {**DATA["vary"], "optimizer": [{"name": part.name, "lr": 1, name: wrong}]}}
-            assert any(path.startswith(f"$.vary.optimizer[0].{name}") for path in faults(data))
+def test_every_parameter_refuses_what_it_is_not(wrong: Any, kind: str) -> None:
+    [key] = [key.name for key in KEYS.values() if key.part is not None and key.part.noun == kind]
+    for part in NOUNS[kind].values():
+        for name, parameter in part.parameters.items():
+            if parameter.kind in ("text", "texts") and wrong == "x":
+                continue
+            rate = {"lr": 1} if "lr" in part.parameters else {}
+            found = faults({**DATA, "vary": {**DATA["vary"], key: [{"name": part.name, **rate, name: wrong}]}})
+            inner = path_text(["vary", key, 0, name])
+            assert any(path.startswith(inner) for path in found), (part.name, name, found)
+
+
+def test_every_choice_and_gain_is_accepted() -> None:
+    seen = 0
+    for key, catalog in {"activation": ACTIVATIONS, "init": INITS, "task.name": TASKS}.items():
+        for part in catalog.values():
+            for name, parameter in part.parameters.items():
+                for value in (*parameter.choices, *(["tanh", "leaky_relu", 0.5] if parameter.kind == "gain" else [])):
+                    (level,) = study(vary={key: [{"name": part.name, name: value}]}).levels[key]
+                    assert level.value[name] == value
+                    seen += 1
+    assert seen > 15
 
 
 def test_integers_are_numbers_and_zero_has_one_sign() -> None:
@@ -156,7 +187,7 @@ def test_json_schema() -> None:
     text = json.dumps(schema)
     assert set(schema["properties"]) == {"study", "task", "network", "train", "converge", "vary", "where", "claim"}
     assert "network.bias" in schema["$defs"]["Vary"]["properties"]
-    for name in (*ACTIVATIONS, *INITS, *OPTIMIZERS, *LOSSES, *TASKS):
+    for name in (*ACTIVATIONS, *INITS, *OPTIMIZERS, *LOSSES, *TASKS, *SCHEDULES, *REGULARIZERS):
         assert f'"{name}"' in text
     assert schema["$defs"]["optimizer_sgd"]["required"] == ["name", "lr"]
 
@@ -208,13 +239,30 @@ RICH = {
         "samples": "trial",
         "size": 8,
         "batch": 4,
+        "noise": 0.1,
     },
-    "network": {"hidden": [2, 2], "bias": True, "output": "tanh", "dropout": 0, "activation": "selu"},
-    "train": {"loss": "mse", "steps": 5, "precision": "float64", "bias_update": "decay", "backward": "after_update"},
-    "converge": {"loss": 0.1, "every": 2},
+    "network": {"hidden": [2, 2], "bias": True, "output": "tanh", "dropout": [0.1, 0], "activation": "selu"},
+    "train": {
+        "loss": "mse",
+        "steps": 5,
+        "precision": "float64",
+        "bias_update": "decay",
+        "backward": "after_update",
+        "schedule": {
+            "name": "sequential",
+            "schedules": ["constant", {"name": "step", "step_size": 2}],
+            "milestones": [3],
+        },
+        "clip_value": 1.0,
+        "regularizer": {"name": "l1_l2", "l2": 0.5},
+    },
+    "converge": {"loss": 0.1, "every": 2, "weights": {"target": [0.5] * 13, "within": 0.1}},
     "vary": {
         "activation": ["relu", {"name": "elu", "alpha": 0.5}],
-        "init": ["normal", {"name": "he_normal", "truncated": True, "bias": {"name": "constant", "value": 1}}],
+        "init": [
+            {"name": "he_normal", "gain": "relu", "truncated": True, "bias": {"name": "constant", "value": 1}},
+            {"name": "lsuv", "init": {"name": "sparse", "sparsity": 0.5}},
+        ],
         "optimizer": [{"name": "adam", "lr": 0.1, "betas": [0.9, 0.99]}],
         "task.order": ["sequential", "shuffled"],
     },

@@ -6,19 +6,27 @@ number of bytes of a pack.
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cases import (
+    ACTIVATION_CASES,
+    BIAS_CASES,
+    GRID_CASES,
+    INIT_CASES,
+    INPUT_CASES,
+    LOSS_CASES,
+    OPTIMIZER_CASES,
+    REGULARIZER_CASES,
+    SCHEDULE_CASES,
+    TASK_CASES,
+)
+
 from mcstudy import jit
-from mcstudy.catalog.activations import ACTIVATIONS
-from mcstudy.catalog.inits import INITS
 from mcstudy.catalog.losses import LOSSES
-from mcstudy.catalog.optimizers import OPTIMIZERS
-from mcstudy.catalog.part import REQUIRED, Part
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.run import train
 from mcstudy.plan import Plan, make_plan
@@ -26,8 +34,6 @@ from mcstudy.spec import Study
 from mcstudy.store import MemoryStore
 
 TRIALS = 70
-REQUIRED_VALUES = {"lr": 0.02, "value": 0.3, "low": -1.5, "high": 2.0, "points": [7, 3]}
-OTHER_VALUES = {"boolean": True, "number": 0.3}
 ROWS = "x,y,z\n" + "".join(f"{i / 7 - 1},{(i * i % 11) / 9},{i % 3}\n" for i in range(11))
 
 BASE: dict[str, Any] = {
@@ -37,99 +43,122 @@ BASE: dict[str, Any] = {
     "train": {"steps": 30, "optimizer": {"name": "sgd", "lr": 0.02}},
     "converge": {"loss": 0.01, "every": 10},
 }
-
-
-def plain(part: Part) -> dict[str, Any]:
-    """A part with its defaults, and what it needs."""
-    needed = [name for name, parameter in part.parameters.items() if parameter.default is REQUIRED]
-    return {"name": part.name} | {name: REQUIRED_VALUES[name] for name in needed}
-
-
-def variants(part: Part) -> Iterator[dict[str, Any]]:
-    """A part with its defaults, and with every one and every two of its parameters at another value."""
-    others: dict[str, Any] = {}
-    for name, parameter in part.parameters.items():
-        if parameter.kind == "numbers" and parameter.default is not REQUIRED:
-            others[name] = [0.9 * value for value in parameter.default]
-        elif parameter.kind in OTHER_VALUES and parameter.default is not REQUIRED:
-            others[name] = OTHER_VALUES[parameter.kind]
-    for names in [(), *itertools.combinations(others, 1), *itertools.combinations(others, 2)]:
-        chosen = plain(part) | {name: others[name] for name in names}
-        if part.check is None or part.check(part.defaults() | chosen) is None:
-            yield chosen
-
-
-def inits() -> Iterator[dict[str, Any]]:
-    """Every initialisation, of the biases too; not the grid, which is for small networks."""
-    for name, part in INITS.items():
-        if name != "grid":
-            yield from variants(part)
-            yield {"name": "normal", "std": 0.5, "bias": plain(part)}
+SPIRALS = {"name": "spirals", "classes": 3}
+DRAWN = {"samples": "trial", "size": 14, "batch": 4}
+SHARED = DRAWN | {"samples": "shared"}
 
 
 def changed(**sections: Any) -> dict[str, Any]:
-    """The base with entries replaced, section by section."""
-    return {name: BASE.get(name, {}) | sections.get(name, {}) for name in BASE.keys() | sections.keys()}
+    """The base with entries replaced, section by section; None takes one away."""
+    names = BASE.keys() | sections.keys()
+    merged = {name: BASE.get(name, {}) | sections.get(name, {}) for name in names}
+    return {name: {key: value for key, value in keys.items() if value is not None} for name, keys in merged.items()}
 
 
-def studies(folder: Path) -> dict[str, Study]:
-    """The studies; `folder` gets a table for one of them."""
-    (folder / "rows.csv").write_text(ROWS)
-    optimizers = [variant for part in OPTIMIZERS.values() for variant in variants(part)]
-    drawn = {"samples": "trial", "size": 14, "batch": 4}
-    ways = {
+def parts() -> dict[str, Any]:
+    """Studies that walk the catalogs."""
+    defaults = list({case["name"]: case for case in reversed(ACTIVATION_CASES)}.values())
+    biases = [{"name": "normal", "std": 0.5, "bias": bias} for bias in BIAS_CASES]
+    real = [case for case in LOSS_CASES if LOSSES[case["name"]].targets == "any"]
+    of_classes = [case for case in LOSS_CASES if case not in real]
+    drawable = [case for case in TASK_CASES if TASKS[case["name"]].points is None]
+    own_points = [case for case in TASK_CASES if case not in drawable]
+    return {
+        "activations": changed(vary={"activation": ACTIVATION_CASES, "task.batch": [1, 6]}),
+        "outputs": changed(
+            vary={"network.output": ["activation", *defaults]},
+            network={"activation": {"name": "leaky_relu", "negative_slope": 0.2}, "hidden": []},
+        ),
+        "inits": changed(vary={"init": [*INIT_CASES, *biases]}),
+        "inits without biases": changed(vary={"init": INIT_CASES[::3]}, network={"bias": False, "hidden": [4, 3]}),
+        "grid": changed(network={"hidden": []}, vary={"init": GRID_CASES}),
+        "optimizers, fresh": changed(vary={"optimizer": OPTIMIZER_CASES}),
+        "optimizers, shuffled": changed(task=DRAWN, vary={"optimizer": OPTIMIZER_CASES}),
+        "schedules": changed(vary={"train.schedule": SCHEDULE_CASES}),
+        "regularizers": changed(
+            vary={"train.regularizer": REGULARIZER_CASES, "train.backward": ["exact", "after_update"]},
+            network={"hidden": [4, 3]},
+        ),
+        "losses": changed(vary={"train.loss": real}),
+        "losses of classes": changed(task={"name": SPIRALS}, vary={"train.loss": of_classes}),
+        "inputs": changed(vary={"task.input": INPUT_CASES}, task={"name": "distance"}),
+        "tasks, fresh": changed(vary={"task.name": TASK_CASES}, task={"samples": "fresh"}),
+        "tasks, trial": changed(vary={"task.name": drawable}, task=DRAWN),
+        "tasks, shared": changed(vary={"task.name": drawable}, task=SHARED),
+        "tasks, own points": changed(vary={"task.name": own_points}, task={"batch": 1}),
+    }
+
+
+def ways() -> dict[str, Any]:
+    """Studies that walk the ways of training."""
+    steps = {
         "train.bias_update": ["gradient", "decay"],
         "train.backward": ["exact", "after_update"],
         "network.bias": [False, True],
         "network.hidden": [[], [5], [2, 3, 2]],
         "task.batch": [1, 4, "all"],
     }
-    made: dict[str, Any] = {
-        "activations": changed(vary={"activation": [v for part in ACTIVATIONS.values() for v in variants(part)]}),
-        "outputs": changed(
-            vary={"network.output": ["activation", *map(plain, ACTIVATIONS.values())]},
-            network={"activation": {"name": "leaky_relu", "negative_slope": 0.2}, "hidden": []},
-        ),
-        "inits": changed(vary={"init": list(inits())}),
-        "grid": changed(network={"hidden": [], "init": plain(INITS["grid"])}),
-        "optimizers, fresh": changed(vary={"optimizer": optimizers}),
-        "optimizers, shuffled": changed(task=drawn, vary={"optimizer": optimizers}),
+    units = {
+        "activation": ["tanh", "prelu", "rrelu"],
+        "network.output": ["linear", "activation", "sum"],
+        "network.dropout": [0.0, 0.4],
+        "task.noise": [0.0, 0.5],
+    }
+    table = {"name": "table", "file": "rows.csv", "inputs": ["x", "z"], "targets": ["y", "x"]}
+    goals = {"weights": {"target": [1.0, 0.0], "within": 0.5}, "loss": None}
+    return {
         "extremes": changed(
             vary={
-                "activation": [plain(part) for part in ACTIVATIONS.values()],
+                "activation": list({case["name"]: case for case in ACTIVATION_CASES}.values()),
                 "init": [{"name": "normal", "std": std} for std in (1e-20, 40.0)],
                 "optimizer": [{"name": "sgd", "lr": 50.0}, {"name": "adam", "lr": 0.1, "eps": 1e-30}],
             }
         ),
-        "wide": changed(task={"batch": 50}, network={"hidden": [40, 3]}),
-        "losses": changed(vary={"train.loss": [plain(part) for part in LOSSES.values()]}),
-        "ways, sequential": changed(task=drawn | {"order": "sequential"}, vary=ways),
-        "ways, shuffled": changed(task=drawn, vary=ways | {"task.batch": [1, 5]}),
-        "inputs": changed(
-            vary={"task.input": ["normal", {"name": "uniform", "low": -2, "high": 3}]}, task={"name": "distance"}
+        "checks": changed(vary={"train.steps": [0, 7, 30], "converge.every": [1, 4, 50]}, converge={"loss": 0.1}),
+        "wide": changed(task={"batch": 50}, network={"hidden": [40, 3], "dropout": [0.5, 0.0]}),
+        "ways, sequential": changed(task=DRAWN | {"order": "sequential"}, vary=steps),
+        "ways, shuffled": changed(task=DRAWN, vary=steps | {"task.batch": [1, 5]}),
+        "ways, units, fresh": changed(vary=units | {"task.batch": [1, 6]}),
+        "ways, units, trial": changed(task=DRAWN, vary=units),
+        "ways, units, shared": changed(task=SHARED | {"name": "distance"}, vary=units, network={"hidden": [4, 3]}),
+        "ways, limits": changed(
+            vary={"train.clip_value": [0.1, 10.0], "train.clip_norm": [0.3, 20.0], "activation": ["prelu", "elu"]},
+            train={"regularizer": "l1_l2", "schedule": "cosine"},
+        ),
+        "ways, limits of values": changed(
+            vary={"train.clip_value": [0.1, 10.0], "task.batch": [1, 6]},
+            network={"activation": "prelu"},
+            train={"backward": "after_update", "regularizer": "l1_l2"},
         ),
         "table": changed(
-            task={
-                "name": {"name": "table", "file": "rows.csv", "inputs": ["x", "z"], "targets": ["y", "x"]},
-                "batch": 3,
-            },
-            vary={"task.order": ["sequential", "shuffled"], "network.hidden": [[], [4]]},
+            task={"name": table, "batch": 3},
+            vary={"task.order": ["sequential", "shuffled"], "network.hidden": [[], [4]], "task.noise": [0, 0.1]},
         ),
+        "accuracy": changed(
+            task=DRAWN,
+            vary={
+                "task.name": [SPIRALS, "two_moons", "step"],
+                "train.loss": ["mse", "hinge", "binary_cross_entropy"],
+            },
+            converge={"loss": None, "accuracy": 0.6},
+        ),
+        "accuracy of classes": changed(
+            task=DRAWN | {"name": SPIRALS},
+            train={"loss": "softmax_cross_entropy"},
+            converge={"accuracy": 0.5, "loss": 2.0},
+        ),
+        "weights": changed(network={"hidden": []}, converge=goals),
     }
-    for name, part in TASKS.items():
-        if name == "table":
-            continue
-        if part.points is None:
-            made[f"{name}, fresh"] = changed(task={"name": plain(part)})
-            made[f"{name}, trial"] = changed(task={"name": plain(part)} | drawn)
-            made[f"{name}, shared"] = changed(task={"name": plain(part)} | drawn | {"samples": "shared"})
-        else:
-            made[f"{name}, own points"] = changed(task={"name": plain(part)})
+
+
+def studies(folder: Path) -> dict[str, Study]:
+    """The studies; `folder` gets a table for one of them."""
+    (folder / "rows.csv").write_text(ROWS)
     return {
         f"{name}, {precision}": Study.model_validate(
             data | {"train": data["train"] | {"precision": precision}}, file=str(folder / "study.toml")
         )
-        for name, data in made.items()
+        for name, data in (parts() | ways()).items()
         for precision in ("float32", "float64")
     }
 

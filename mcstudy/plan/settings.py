@@ -137,7 +137,8 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
         if points is not None and samples == "shared" and size is None:
             own = len(points)
     if part.own_inputs and "task.input" in chosen.values:
-        chosen.refuse("task.input", f'does not go with "{part.name}", which makes its inputs itself; leave input out')
+        why = f'does not go with "{part.name}", which makes its inputs itself; leave input out'
+        chosen.refuse("task.input", f"{shown(chosen.get('task.input'))} {why}")
     if own is not None and "task.input" in chosen.values:
         whose = (
             "a table" if digest is not None else f'"{part.name}" with its own {own} points (give size to draw others)'
@@ -238,9 +239,11 @@ def _network(chosen: Chosen, task: Mapping[str, Any]) -> dict[str, Any]:
     }
     if output["name"] == "sum":
         if not hidden:
-            chosen.refuse("network.output", '"sum" adds the last hidden units, and hidden = [] has none')
+            why = '"sum" adds the last hidden units, and hidden = [] has none'
+            chosen.refuse("network.output", f'{why}; give widths, or "linear"')
         if task["n_outputs"] != 1:
-            chosen.refuse("network.output", f'"sum" gives one output, and the task has {task["n_outputs"]}')
+            why = f'"sum" gives one output, and "{TASKS[task["name"]].name}" has {task["n_outputs"]}'
+            chosen.refuse("network.output", f'{why}; give "linear", "activation" or an activation')
     return made | {"init": _init(chosen, sum(layer.parameters for layer in network_layers(task, made)))}
 
 
@@ -250,8 +253,8 @@ def _dropout(chosen: Chosen, layers: int) -> list[float]:
     if not isinstance(rates, list):
         return [rates] * layers
     if len(rates) != layers:
-        message = f"{shown(rates)} has {len(rates)} rates, and there are {layers} hidden layers; give one for each"
-        chosen.refuse("network.dropout", message)
+        why = f"is not a list of {layers}, a rate for each hidden layer; give one number to drop alike in all"
+        chosen.refuse("network.dropout", f"{shown(rates)} {why}")
         return [0.0] * layers
     return rates
 

@@ -32,7 +32,7 @@ LOSS_WORDS: Final = {
     "any": "any targets",
     "binary": "targets of 0 or 1",
     "signs": "targets of 0 or 1, or of -1 or 1",
-    "classes": "one column of targets for each class, whose entries add up to 1 (one_hot = true for many tasks)",
+    "classes": "a column of targets for each class, whose rows add up to 1 (of many tasks with one_hot = true)",
 }
 
 
@@ -42,12 +42,15 @@ def check_together(chosen: Chosen, made: Mapping[str, Any]) -> None:
     labels, loss = task["labels"], LOSSES[training["loss"]["name"]]
     whose = f'the targets of "{TASKS[task["name"]].name}" are {LABEL_WORDS[labels]}'
     if labels not in LOSS_LABELS[loss.targets]:
-        wanted = LOSS_WORDS[loss.targets]
-        chosen.refuse("train.loss", f'"{loss.name}" needs {wanted}, and {whose}')
+        fitting = [name for name, other in LOSSES.items() if labels in LOSS_LABELS[other.targets]]
+        why = f'"{loss.name}" needs {LOSS_WORDS[loss.targets]}, and {whose}'
+        chosen.refuse("train.loss", f"{why}; losses for these: {', '.join(fitting)}")
+    elif task["noise"] and loss.targets != "any":
+        why = f'does not go with "{loss.name}", which needs {LOSS_WORDS[loss.targets]} without noise'
+        chosen.refuse("task.noise", f"{task['noise']:g} {why}; leave it out, or give another loss")
     if converge["accuracy"] is not None and labels not in ("binary", "signs", "classes"):
-        chosen.refuse(
-            "converge.accuracy", f"an accuracy needs 0/1 or -1/1 targets, or one column for each class, and {whose}"
-        )
+        wanted = "targets of 0 or 1, of -1 or 1, or one column for each class"
+        chosen.refuse("converge.accuracy", f"{converge['accuracy']:g} needs {wanted}, and {whose}; give loss instead")
     if converge["weights"] is not None:
         count = sum(layer.parameters for layer in network_layers(task, made["network"]))
         target = converge["weights"]["target"]
@@ -56,4 +59,4 @@ def check_together(chosen: Chosen, made: Mapping[str, Any]) -> None:
             chosen.refuse("converge.weights", f"{shown(target)} {message}", ".target")
     if training["clip_norm"] is not None and training["backward"] == "after_update":
         why = 'does not go with backward = "after_update", where the whole gradient is never known at once'
-        chosen.refuse("train.clip_norm", f"{training['clip_norm']} {why}")
+        chosen.refuse("train.clip_norm", f"{training['clip_norm']:g} {why}; give clip_value instead")

@@ -108,7 +108,7 @@ def _ordered(low: str, high: str, equal: bool) -> Any:
         a, b = parameters[low], parameters[high]
         if a < b or (equal and a == b):
             return None
-        return f"{low} must be {'at most' if equal else 'below'} {high}"
+        return f"{low} must be {'at most' if equal else 'below'} {high}; got {low}={a!r}, {high}={b!r}"
 
     return check
 
