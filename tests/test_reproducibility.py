@@ -128,6 +128,7 @@ def test_another_processor_changes_nothing(native: dict[str, Any], elsewhere: El
     assert found["digests"] == native
 
 
+@pytest.mark.slow
 def test_narrower_packs_change_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
     result = elsewhere["narrow"].result()
     assert result.status == 0, result.err
