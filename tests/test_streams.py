@@ -117,7 +117,7 @@ def test_numbers_of_an_address_are_those_of_the_reference(
     for stream in (streams.WEIGHTS, streams.DATA, streams.SHARED):
         found = drawn(draw, dtype, first, first + 37, stream, trial, seed)
         for lane in (0, 1, found.shape[1] - 1):
-            expected = REFERENCE[draw](seed, stream, trial + lane, first, first + 37, dtype)
+            expected = REFERENCE[draw](seed, int(stream), trial + lane, first, first + 37, dtype)
             if draw == "uniform":
                 assert np.array_equal(found[:, lane], expected)
             else:
@@ -126,10 +126,10 @@ def test_numbers_of_an_address_are_those_of_the_reference(
 
 
 def test_streams_have_different_numbers() -> None:
-    names = ("WEIGHTS", "DATA", "ORDER", "DROPOUT", "NOISE", "SHARED")
+    names = ("WEIGHTS", "DATA", "ORDER", "DROPOUT", "NOISE", "SHARED", "SLOPES", "TASK")
     numbers = {name: getattr(streams, name) for name in names}
     assert len(set(numbers.values())) == len(names)
-    assert all(numbers[name] == getattr(naive, name) for name in ("WEIGHTS", "DATA", "ORDER", "SHARED"))
+    assert all(numbers[name] == getattr(naive, name) for name in names)
 
 
 @kind
@@ -159,7 +159,7 @@ def test_every_part_of_an_address_matters(draw: str, dtype: Any) -> None:
     blocks = [drawn(draw, dtype, 0, 8, trial=1000, seed=seed).ravel() for seed in seeds]
     blocks += [drawn(draw, dtype, 0, 8, trial=trial).ravel() for trial in trials]
     blocks += [drawn(draw, dtype, first, first + 8, trial=2000).ravel() for first in firsts]
-    blocks += [drawn(draw, dtype, 0, 8, stream, trial=3000).ravel() for stream in range(6)]
+    blocks += [drawn(draw, dtype, 0, 8, stream, trial=3000).ravel() for stream in range(8)]
     numbers = np.concatenate(blocks)
     repeats = numbers.size - len(np.unique(numbers))
     # float32 uniforms have 2^24 values, of which some must coincide; a lost bit would repeat a whole block
