@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mcstudy.again.trace import Trace, replay
 from mcstudy.errors import RunError, StudyError
 from mcstudy.plan import Plan, make_plan
 from mcstudy.spec import Study, load
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
 
     from mcstudy.engine.run import Progress
@@ -59,27 +59,6 @@ class Results:
             frame.insert(0, "cell", pd.Series(pd.Categorical.from_codes(np.full(len(frame), cell.index), names)))
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
-
-
-@dataclass(frozen=True)
-class Trace:
-    """One trial's training, seen at its checks; arrays end with the check that ended the trial.
-
-    Attributes:
-        cell: the cell's id.
-        trial: the trial's number.
-        outcome: how it ended.
-        steps: (checks,) steps done at each check.
-        loss: (checks,) evaluation loss there, in the precision of the cell.
-        parameters: (checks, parameters), layer by layer: weights (out, in) row by row, then biases.
-    """
-
-    cell: str
-    trial: int
-    outcome: str
-    steps: np.ndarray
-    loss: np.ndarray
-    parameters: np.ndarray
 
 
 def run(
@@ -146,39 +125,3 @@ def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] 
     from mcstudy import manifest, report
 
     return report.write(plan, store, folder, manifest.provenance(record), trials)
-
-
-def replay(study: Study, cell: str, trial: int, seed: int | None = None) -> Trace:
-    """Train one trial again, alone, and keep what happened at every check. The result is that of any run, bit for bit.
-
-    Args:
-        study: the study that names the cell.
-        cell: the cell's id, as in the rates.
-        trial: its number, from 0.
-        seed: instead of the study's, as `run` had it.
-
-    Raises:
-        StudyError: the study has no such cell.
-        ValueError: no trial has this number.
-    """
-    import numpy as np
-
-    from mcstudy.engine.program import build, check_steps
-    from mcstudy.engine.threads import Unit, run_unit
-    from mcstudy.errors import Fault
-    from mcstudy.outcomes import OUTCOMES
-
-    if not 0 <= trial < 2**63 - 1:
-        raise ValueError(f"trial {trial}: trials are numbered from 0 to 2**63 - 2")
-    plan = make_plan(study.with_(seed=seed))
-    chosen = [known for known in plan.cells if known.id == cell]
-    if not chosen:
-        known = ", ".join(known.id for known in plan.cells[:8]) + (", ..." if len(plan.cells) > 8 else "")
-        raise StudyError([Fault("$.vary", cell, f'no cell has the id "{cell}"; the cells are {known}')], study.file)
-    program = build(chosen, plan.tables)
-    [result] = run_unit(Unit(program, trial, trial + 1), program.memory(), np.zeros(1, np.int64), traced=True)
-    loss, parameters = result.history[0], result.trace[0]
-    steps = check_steps(chosen[0])
-    outcome = OUTCOMES[int(result.rows["outcome"][0])]
-    seen = int(np.searchsorted(steps, result.rows["steps"][0])) + 1
-    return Trace(cell, trial, outcome, steps[:seen], loss[:seen], parameters[:seen])

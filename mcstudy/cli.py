@@ -9,54 +9,19 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from mcstudy import listing
+from mcstudy.arguments import FILE, Whole
 from mcstudy.errors import RunError, StudyError
+from mcstudy.terminal import plan_table, rates_table
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
-    from mcstudy.plan import Plan
-    from mcstudy.store import FolderStore
-
-BAD_INPUT, INTERRUPTED = 2, 130
-TABLE_ROWS = 60
-
-
-class _Whole(click.ParamType):  # type: ignore[type-arg]
-    """A whole number within bounds, which `shown` gives as text; 20_000 and 1e6 are fine."""
-
-    name = "N"
-
-    def __init__(self, low: int, high: int, shown: str) -> None:
-        self._low, self._high, self._shown = low, high, shown
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> int:
-        text = str(value).strip()
-        try:
-            number = int(text) if text.lstrip("+-").replace("_", "").isdigit() else float(text)
-            if number == int(number) and self._low <= number <= self._high:
-                return int(number)
-        except (ValueError, OverflowError):
-            pass
-        self.fail(f"{text} is not a whole number from {self._shown}")
-
-
-class _File(click.ParamType):  # type: ignore[type-arg]
-    """A path that is not empty: a shell variable that is not set must not mean the current folder."""
-
-    name = "path"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:
-        if not value:
-            self.fail("the path is empty")
-        return str(value)
-
-
-FILE = _File()
+DIFFERENT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -67,9 +32,9 @@ def cli() -> None:
 
 def _study_options(function: Callable[..., None]) -> Callable[..., None]:
     for option in (
-        click.option("--seed", type=_Whole(0, 2**63 - 1, "0 to 2^63-1"), help="Seed instead of the study's."),
+        click.option("--seed", type=Whole(0, 2**63 - 1, "0 to 2^63-1"), help="Seed instead of the study's."),
         click.option(
-            "--trials", type=_Whole(1, 10**12, "1 to 10^12"), help="Trials per cell instead of the study's number."
+            "--trials", type=Whole(1, 10**12, "1 to 10^12"), help="Trials per cell instead of the study's number."
         ),
         click.argument("study", metavar="STUDY.toml", type=FILE),
     ):
@@ -80,7 +45,7 @@ def _study_options(function: Callable[..., None]) -> Callable[..., None]:
 @cli.command()
 @_study_options
 @click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default.")
-@click.option("--threads", type=_Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default.")
+@click.option("--threads", type=Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default.")
 @click.option("--quiet", is_flag=True, help="No progress and no table.")
 def run(study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool) -> None:
     """Train what is missing and write the report."""
@@ -102,7 +67,7 @@ def run(study: str, trials: int | None, seed: int | None, out: str | None, threa
         command=command,
     )
     if not quiet:
-        click.echo(_table(results.rates, list(results.plan.keys)))
+        click.echo(rates_table(results.rates, list(results.plan.keys)))
         click.echo()
     click.echo(f"report: {Path(folder) / 'report.md'}")
 
@@ -121,30 +86,73 @@ def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> N
     loaded = load(study).with_(trials=trials, seed=seed)
     made = make_plan(loaded)
     check_memory(made.cells, loaded.file)
-    click.echo(_plan_text(made, FolderStore(out if out is not None else os.path.join("reports", loaded.name))))
+    click.echo(plan_table(made, FolderStore(out if out is not None else os.path.join("reports", loaded.name))))
 
 
 @cli.command()
 @click.argument("folder", metavar="DIR", type=FILE)
 def report(folder: str) -> None:
     """Draw the report of stored trials again."""
-    from mcstudy import api, manifest
-    from mcstudy.store import FolderStore
+    from mcstudy import api
+    from mcstudy.again.folder import open_run
 
-    store = FolderStore(folder)
-    if not Path(folder).is_dir():
-        raise RunError(f"{folder}: there is no such folder; a run's folder is wanted, such as reports/NAME")
-    again = f"`python -m mcstudy run STUDY.toml --out {shlex.quote(folder)}`"
-    if not (Path(folder) / "trials").is_dir():
-        raise RunError(f"{folder}: the trials are not here (there is no trials/); {again} trains them")
-    record = store.read_manifest()
-    if record is None:
-        raise RunError(f"{folder}: the run has not ended (there is no run.json); {again} goes on with it")
     _tell_of_code()
-    made = manifest.plan_of(record, folder)
-    rates = api.write_report(made, store, Path(folder), record, record["trials"])
-    click.echo(_table(rates, list(made.keys)))
+    opened = open_run(folder)
+    made, record = opened.plan, opened.record
+    rates = api.write_report(made, opened.store, Path(folder), dict(record), record["trials"])
+    click.echo(rates_table(rates, list(made.keys)))
     click.echo(f"\nreport: {Path(folder) / 'report.md'}")
+
+
+@cli.command(short_help="Train one stored trial again, in full detail.")
+@click.argument("folder", metavar="DIR", type=FILE)
+@click.option("--cell", required=True, metavar="ID", help="The cell, as rates.csv names it.")
+@click.option("--trial", required=True, type=Whole(0, 2**63 - 2, "0 to 2^63-2"), help="The trial's number, from 0.")
+@click.option("--out", metavar="DIR2", type=FILE, help="Folder to write to; DIR/replays/ID-N by default.")
+@click.option("--export", type=click.Choice(("torch", "keras", "numpy")), help="Write a script that repeats it there.")
+def replay(folder: str, cell: str, trial: int, out: str | None, export: str | None) -> None:
+    """Train one stored trial again, byte for byte; write its trace and figures."""
+    from mcstudy.again.folder import open_run
+    from mcstudy.again.record import replay_into
+
+    _tell_of_code()
+    found = replay_into(open_run(folder), cell, trial, out, export)
+    trace = found.trace
+    click.echo(f"trial {trial} of cell {cell}: {trace.outcome} at step {trace.steps[-1]:,},", nl=False)
+    click.echo(f" loss {trace.loss[0]!s} at the start, {trace.loss[-1]!s} at the end")
+    click.echo(f"trace and figures: {found.folder}")
+    if found.script is not None:
+        click.echo(f"script: {found.script}")
+    if found.differs:
+        _fail(f"{folder}: the stored row is not the one that training gives\n{found.differs}", DIFFERENT)
+    click.echo("every byte of its stored row is the same")
+
+
+@cli.command(short_help="Train a sample of the stored trials again.")
+@click.argument("folder", metavar="DIR", type=FILE)
+@click.option(
+    "--sample", type=Whole(1, 10**12, "1 to 10^12"), default=1000, show_default=True, help="Trials, over all cells."
+)
+@click.option(
+    "--seed", type=Whole(0, 2**63 - 1, "0 to 2^63-1"), help="Of the sample; the study's by default, so it is the same."
+)
+def verify(folder: str, sample: int, seed: int | None) -> None:
+    """Train a random sample of the stored trials again and compare every byte."""
+    from mcstudy.again.folder import open_run
+    from mcstudy.again.verify import verify as compare
+
+    _tell_of_code()
+    run = open_run(folder)
+    from mcstudy.progress import Shown
+
+    found = compare(run, sample, seed, Shown())
+    rows = f"{found.rows:,} stored row{'s' * (found.rows != 1)} of {found.cells} cell{'s' * (found.cells != 1)}"
+    if found.first is not None:
+        cell, at, column, stored, computed = found.first
+        differ = f"{found.different:,} differ{'s' * (found.different == 1)}"
+        first = f"cell {cell.id} ({cell.label}), trial {at}, {column}: stored {stored}, computed {computed}"
+        _fail(f"{folder}: of {rows}, {differ} from what training gives; the first: {first}", DIFFERENT)
+    click.echo(f"trained {rows} again: every byte of every column is the same")
 
 
 @cli.command(name="list")
@@ -199,8 +207,6 @@ def _not_yet(name: str, instead: str = "") -> None:
         raise RunError(f"`{name}` is not available in this version yet{instead}")
 
 
-_not_yet("replay", "; from Python, mcstudy.replay(study, cell, trial) trains one trial again")
-_not_yet("verify")
 _not_yet("check")
 
 
@@ -212,7 +218,7 @@ def _tell_of_code() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 2 bad input, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 a difference, 2 bad input, 130 interrupted."""
     try:
         cli.main(standalone_mode=False, prog_name="mcstudy")
     except (StudyError, RunError) as error:
@@ -240,65 +246,3 @@ def _interrupted() -> NoReturn:
     sys.stderr.flush()
     # A thread may still be compiling and cannot be told to stop; nothing of it is needed.
     os._exit(INTERRUPTED)
-
-
-def _table(rates: pd.DataFrame, keys: list[str]) -> str:
-    """The rates for a terminal."""
-    from mcstudy.report import words
-
-    columns = [*(keys or ["cell"]), "converged", "95 % interval", "steps", "diverged", "dead", "stuck", "unfinished"]
-    rows = [columns]
-    for row in rates.head(TABLE_ROWS).to_dict("records"):
-        known = row["rate"], row["rate_low"], row["rate_high"]
-        steps = "" if row["steps_median"] != row["steps_median"] else f"{row['steps_median']:.0f}"
-        rows.append(
-            [
-                *(str(row[key]) for key in keys or ["cell"]),
-                f"{words.bare_percent(*known)} %",
-                words.interval(*known),
-                steps,
-                *(str(row[outcome]) for outcome in columns[-4:]),
-            ]
-        )
-    lines = _aligned(rows, len(keys or ["cell"]))
-    if len(rates) > TABLE_ROWS:
-        lines.append(f"... and {len(rates) - TABLE_ROWS} more cells in rates.csv")
-    return "\n".join(lines)
-
-
-def _aligned(rows: list[list[str]], left: int) -> list[str]:
-    """Rows as lines with their columns below each other, the first `left` of them to the left."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    align = [str.ljust] * left + [str.rjust] * (len(widths) - left)
-    return ["  ".join(f(v, w) for f, v, w in zip(align, row, widths, strict=True)).rstrip() for row in rows]
-
-
-def _plan_text(made: Plan, store: FolderStore) -> str:
-    from mcstudy.engine import cost
-    from mcstudy.store import Store
-
-    study = made.study
-    # The names of the files tell it; to look into them takes a library that this command has no time for.
-    ranges = [Store.ranges(store, cell.id) for cell in made.cells]
-    stored = [sum(min(stop, study.trials) - start for start, stop in known if start < study.trials) for known in ranges]
-    rows = [["cell", *made.keys, "steps", "batch", "parameters", "stored"]]
-    for cell, count in zip(made.cells, stored, strict=True):
-        settings = cell.settings
-        rows.append(
-            [
-                cell.id,
-                *cell.labels.values(),
-                str(settings["train"]["steps"]),
-                str(settings["task"]["batch"]),
-                str(cell.parameters),
-                f"{count:,}",
-            ]
-        )
-    lines = _aligned(rows, len(rows[0]))
-    cells = len(made.cells)
-    seconds = cost.study_seconds(made.cells, study.trials)
-    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials"
-    head += f" = {cells * study.trials:,} trainings"
-    if sum(stored):
-        head += f", {sum(stored):,} of them stored in {store.path}"
-    return "\n".join([head, cost.estimate_text(seconds), "", *lines])

@@ -31,16 +31,25 @@ MOST_STATE_PACKS = 1 << 16
 
 
 class Unit(NamedTuple):
-    """A group's program and the trials to train: `first` ≤ i < `last`."""
+    """A group's program and the trials to train: `first` ≤ i < `last`, or the `chosen` ones alone.
+
+    Of chosen ones, which ascend, no history is kept, and `first` and `last` are the ends of their range.
+    """
 
     program: Program
     first: int
     last: int
+    chosen: np.ndarray | None = None
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The numbers of the trials, int64."""
+        return np.arange(self.first, self.last, dtype=np.int64) if self.chosen is None else self.chosen
 
 
 @dataclass(frozen=True)
 class UnitResult:
-    """Rows of one cell for the trials from `first` on.
+    """Rows of one cell for the trials from `first` on (those of a unit of chosen trials may have gaps).
 
     `rows` holds equally long arrays: trial, outcome (codes), steps, loss_first, loss_last, dead_units. `history` holds
     the loss at each check, (kept trials, checks), nan after the end; it may have no rows. `trace` holds the parameters
@@ -88,19 +97,19 @@ def units(
             if ranges:
                 alike.setdefault((ranges, cell.checks), []).append(cell)
         for (ranges, _), members in alike.items():
-            for part in _parts(members):
+            for part in lots(members):
                 plans.append((build(part, tables), ranges))
     costs = [trial_nanoseconds(program.cells) * 1e-9 for program, _ in plans]
     total = sum(cost * (last - first) for cost, (_, ranges) in zip(costs, plans, strict=True) for first, last in ranges)
     seconds = min(UNIT_SECONDS, total / (threads * UNITS_PER_THREAD))
-    sizes = [size or _unit_trials(program, cost, seconds) for cost, (program, _) in zip(costs, plans, strict=True)]
+    sizes = [size or whole_packs(program, cost, seconds) for cost, (program, _) in zip(costs, plans, strict=True)]
     # Deal the units out so that all cells advance together; a stop half way then leaves a balanced study.
     dealt = (_dealt(i, ranges, sizes[i]) for i, (_, ranges) in enumerate(plans))
     for _, i, first, last in heapq.merge(*dealt):
         yield Unit(plans[i][0], first, last)
 
 
-def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
+def lots(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     """Cells in lots whose state fits the memory of a core's cache many times over, so that lots stay few."""
     lot: list[Cell] = []
     packs = 0
@@ -114,7 +123,7 @@ def _parts(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
     yield lot
 
 
-def _unit_trials(program: Program, cost: float, seconds: float) -> int:
+def whole_packs(program: Program, cost: float, seconds: float) -> int:
     """Whole packs that take about `seconds`, at `cost` seconds a trial."""
     return int(min(MOST_PACKS, max(1.0, seconds / cost // program.lanes))) * program.lanes
 
@@ -139,9 +148,11 @@ def run_unit(
     """
     from mcstudy.training.loop import train
 
-    program = unit.program
-    count, trials = len(program.cells), unit.last - unit.first
+    program, number = unit.program, unit.numbers
+    count, trials = len(program.cells), len(number)
     limits = [unit.last if traced else kept_trials(cell) for cell in program.cells]
+    if unit.chosen is not None:
+        limits = [unit.first] * count
     kept = max(0, min(max(limits), unit.last) - unit.first)
     outcome = np.zeros((count, trials), np.int8)
     steps = np.zeros((count, trials), np.int32)
@@ -159,18 +170,17 @@ def run_unit(
         program.numbers,
         program.tables,
         program.points,
-        np.array([unit.first, unit.last], np.int64),
+        number,
         program.scratch,
         (outcome, steps, loss_first, loss_last, dead_units, history, trace),
         stop,
     )
     if done == 0:
         return []
-    number = np.arange(unit.first, unit.first + done, dtype=np.int64)
     results = []
     for c, cell in enumerate(program.cells):
         rows = {
-            "trial": number,
+            "trial": number[:done],
             "outcome": outcome[c, :done].astype(np.uint8),
             "steps": steps[c, :done],
             "loss_first": loss_first[c, :done].astype(program.dtype),

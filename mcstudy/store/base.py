@@ -115,7 +115,7 @@ class Store(ABC):
             ValueError: the rows are not of the schema.
             RunError: they cannot be written.
         """
-        checked = _checked(start, rows)
+        checked = as_stored(start, rows)
         if len(checked["trial"]):
             self._save(cell_id, start, checked)
 
@@ -173,6 +173,28 @@ class Store(ABC):
             position += size
         return _frame(whole)
 
+    def rows(self, cell_id: str, trials: NDArray[np.int64]) -> Rows:
+        """The rows of these trials, numbers that ascend, as arrays; `outcome` as codes.
+
+        Raises:
+            RunError: one of them is not stored.
+        """
+        pieces: list[Rows] = []
+        left = trials
+        for shard in sorted(self._shards(cell_id), key=lambda shard: (shard.start, -shard.stop)):
+            inside = (left >= shard.start) & (left < shard.stop)
+            for wanted in _near(left[inside], shard.start):
+                at, columns = int(wanted[0]), list(pieces[0]) if pieces else None
+                for rows in self._load(shard, columns, at, int(wanted[-1]) + 1):
+                    stop = at + len(next(iter(rows.values())))
+                    here = wanted[(wanted >= at) & (wanted < stop)] - at
+                    pieces.append({name: values[here] for name, values in rows.items()})
+                    at = stop
+            left = left[~inside]
+        if len(left) or not pieces:
+            raise RunError(f"cell {cell_id}: trial {left[0] if len(left) else 0} is not stored")
+        return {name: np.concatenate([rows[name] for rows in pieces]) for name in pieces[0]}
+
     def digest(self, cell_id: str, trials: int) -> str:
         """SHA-256 (hex) of the first `trials` rows in trial order, packed as `DIGEST_LAYOUT` says.
 
@@ -189,8 +211,22 @@ class Store(ABC):
         return digest.hexdigest()
 
 
-def _checked(start: int, rows: Mapping[str, NDArray[Any]]) -> Rows:
-    """The rows in schema order and types."""
+def _near(trials: NDArray[np.int64], start: int) -> list[NDArray[np.int64]]:
+    """Ascending trials of a shard from `start` on, in lots within `CHUNK` rows: files are read by as many."""
+    lot = (trials - start) // CHUNK
+    return [piece for piece in np.split(trials, np.flatnonzero(np.diff(lot)) + 1) if len(piece)]
+
+
+def as_stored(start: int, rows: Mapping[str, NDArray[Any]]) -> Rows:
+    """The rows as a store keeps them: in schema order and types, NaN with one bit pattern.
+
+    Args:
+        start: the number of the first trial.
+        rows: equally long arrays.
+
+    Raises:
+        ValueError: the rows are not of the schema.
+    """
     if missing := [name for name in SCHEMA[1:] if name not in rows]:
         raise ValueError(f"rows without a column {missing[0]!r}")
     size = len(rows["outcome"])

@@ -23,7 +23,7 @@ ROUNDING = 1e-6
 
 
 @jit.routine
-def _tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> Any:
+def tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> Any:
     """Pass a tile of evaluation points through the network; returns where their targets are: address, column step."""
     bottom, top = cell.first_layer, cell.first_layer + cell.layers
     x, y, columns = locate(memory, item(layers, bottom), item(layers, top - 1), cell, points[:4], arrays, first, tile)
@@ -74,7 +74,7 @@ def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numb
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)
-        y, row = _tile_forward(memory, layers, cell, points, arrays, done, tile)
+        y, row = tile_forward(memory, layers, cell, points, arrays, done, tile)
         add_loss(cell.loss_value, (memory, cell.loss_a, head.after, y, row, out + LOSS, head.outputs, tile))
         if cell.labels != REAL:
             _add_right(memory, head, cell, y, row, tile, out + RIGHT)
@@ -108,7 +108,7 @@ def count_dead(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, ou
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)
-        _tile_forward(memory, layers, cell, points, arrays, done, tile)
+        tile_forward(memory, layers, cell, points, arrays, done, tile)
         at = flags
         for i in range(bottom, top):
             layer = item(layers, i)

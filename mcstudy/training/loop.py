@@ -90,7 +90,7 @@ def train(
     records: Any,
     stop_flag: Any,
 ) -> Any:
-    """Train trials `trials[0]` ≤ i < `trials[1]` of every cell of a group; returns how many were finished.
+    """Train the trials of these numbers in every cell of a group; returns how many, from the first, were finished.
 
     Args:
         packs: pack array with room for what the tables of `mcstudy.kernels.layout` address.
@@ -100,6 +100,7 @@ def train(
         number_table: flat array of float64: constants of the task, schedules, parameters to reach.
         training_points, evaluation_points: pairs of flat arrays, inputs and targets, of what all trials
             share; empty where each trial has its own.
+        trials: (trials,) int64, any numbers in any order.
         scratch: address of packs for checks and noise.
         records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), dead units
             (int32), history (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two
@@ -130,11 +131,12 @@ def train(
     longest = 0
     for c in range(count):
         longest = max(longest, item(cells, c).steps)
-    for first in range(trials[0], trials[1], lanes):
-        row = first - trials[0]
+    last = trials.shape[0] - 1
+    for row in range(0, last + 1, lanes):
         for lane in range(lanes):
-            put(integers, 0, lane, np.uint32((first + lane) & 0xFFFFFFFF))
-            put(integers, 1, lane, np.uint32((first + lane) >> 32))
+            trial = trials[min(row + lane, last)]
+            put(integers, 0, lane, np.uint32(trial & 0xFFFFFFFF))
+            put(integers, 1, lane, np.uint32(trial >> 32))
         if own_set:
             draw_samples(memory, group, numbers, group.base, base_targets, FIRST, group.size, DATA, integers)
             if group.noise > 0.0:
@@ -143,7 +145,7 @@ def train(
                 add_noise(memory, group, base_targets, FIRST, group.size, scratch, integers)
         for c in range(count):
             for lane in range(lanes):
-                running[c, lane] = RUNNING if first + lane < trials[1] else ABSENT
+                running[c, lane] = RUNNING if row + lane <= last else ABSENT
                 best[c, lane, 0] = np.inf
                 best[c, lane, 1] = np.inf
             cell = item(cells, c)
@@ -186,4 +188,4 @@ def train(
                             reached[c] = -1
                             active -= 1
             step = until
-    return trials[1] - trials[0]
+    return last + 1

@@ -1,0 +1,77 @@
+"""Tables as text, for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Plan
+    from mcstudy.store import FolderStore
+
+TABLE_ROWS = 60
+"""Most rows of a table of rates."""
+
+
+def rates_table(rates: pd.DataFrame, keys: list[str]) -> str:
+    """The rates of the cells, the first of them where they are many."""
+    from mcstudy.report import words
+
+    columns = [*(keys or ["cell"]), "converged", "95 % interval", "steps", "diverged", "dead", "stuck", "unfinished"]
+    rows = [columns]
+    for row in rates.head(TABLE_ROWS).to_dict("records"):
+        known = row["rate"], row["rate_low"], row["rate_high"]
+        steps = "" if row["steps_median"] != row["steps_median"] else f"{row['steps_median']:.0f}"
+        rows.append(
+            [
+                *(str(row[key]) for key in keys or ["cell"]),
+                f"{words.bare_percent(*known)} %",
+                words.interval(*known),
+                steps,
+                *(str(row[outcome]) for outcome in columns[-4:]),
+            ]
+        )
+    lines = _aligned(rows, len(keys or ["cell"]))
+    if len(rates) > TABLE_ROWS:
+        lines.append(f"... and {len(rates) - TABLE_ROWS} more cells in rates.csv")
+    return "\n".join(lines)
+
+
+def _aligned(rows: list[list[str]], left: int) -> list[str]:
+    """Rows as lines with their columns below each other, the first `left` of them to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    align = [str.ljust] * left + [str.rjust] * (len(widths) - left)
+    return ["  ".join(f(v, w) for f, v, w in zip(align, row, widths, strict=True)).rstrip() for row in rows]
+
+
+def plan_table(made: Plan, store: FolderStore) -> str:
+    """The cells of a plan, what is stored of them, and an estimate of the time."""
+    from mcstudy.engine import cost
+    from mcstudy.store import Store
+
+    study = made.study
+    # The names of the files tell it; to look into them takes a library that this command has no time for.
+    ranges = [Store.ranges(store, cell.id) for cell in made.cells]
+    stored = [sum(min(stop, study.trials) - start for start, stop in known if start < study.trials) for known in ranges]
+    rows = [["cell", *made.keys, "steps", "batch", "parameters", "stored"]]
+    for cell, count in zip(made.cells, stored, strict=True):
+        settings = cell.settings
+        rows.append(
+            [
+                cell.id,
+                *cell.labels.values(),
+                str(settings["train"]["steps"]),
+                str(settings["task"]["batch"]),
+                str(cell.parameters),
+                f"{count:,}",
+            ]
+        )
+    lines = _aligned(rows, len(rows[0]))
+    cells = len(made.cells)
+    seconds = cost.study_seconds(made.cells, study.trials)
+    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials"
+    head += f" = {cells * study.trials:,} trainings"
+    if sum(stored):
+        head += f", {sum(stored):,} of them stored in {store.path}"
+    return "\n".join([head, cost.estimate_text(seconds), "", *lines])
