@@ -2,43 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import hypothesis
 import pytest
-from commands import Command, process
+from commands import Command, Result, process
 
 from mcstudy import jit
 
 NARROW_BYTES = jit.pack_bytes() // 4
 """Width of a pack, a quarter of this machine's."""
 
-Elsewhere = Mapping[str, "Future[Any]"]
-"""What the walk of `walk.py` says in processes of another kind: "generic" and "narrow"."""
-
 hypothesis.settings.register_profile("mcstudy", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("mcstudy")
 
 
+class Elsewhere:
+    """What the walk of `walk.py` says in processes of another kind: "generic" and "narrow"."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def walk(self, kind: str, *arguments: object, **variables: str) -> None:
+        """Walk in a process of its own, and leave what it said."""
+        place = self._folder / kind
+        place.mkdir()
+        said = process(*arguments, folder=place, start=(str(Path(__file__).with_name("walk.py")),), **variables)
+        (place / "said.part").write_text(json.dumps(said))
+        (place / "said.part").replace(place / "said.json")
+
+    def result(self, kind: str) -> Result:
+        """What a walk said, once it has."""
+        said = self._folder / kind / "said.json"
+        until = time.monotonic() + 400
+        while not said.exists() and time.monotonic() < until:
+            time.sleep(0.2)
+        return Result(*json.loads(said.read_text()))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    """Walks in other processes, begun before the first test: most of their time is compiling, on another core."""
-    begun: dict[str, Future[Any]] = {}
+    """Walks in other processes, begun before the first test: most of their time is compiling."""
+    walks = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
+    wanted = {item.name for item in request.session.items if item.path.stem == "test_reproducibility"}
     with ThreadPoolExecutor(1) as pool:
-        script = (str(Path(__file__).with_name("walk.py")),)
-        wanted = {item.name for item in request.session.items if item.path.stem == "test_reproducibility"}
         if wanted:
-            a = tmp_path_factory.mktemp("generic")
-            begun["generic"] = pool.submit(
-                process, a, folder=a, start=script, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES=""
-            )
+            pool.submit(walks.walk, "generic", NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
         if "test_narrower_packs_change_nothing" in wanted:
-            b = tmp_path_factory.mktemp("narrow")
-            begun["narrow"] = pool.submit(process, b, NARROW_BYTES, folder=b, start=script)
-        yield begun
+            pool.submit(walks.walk, "narrow", NARROW_BYTES)
+        yield walks
         pool.shutdown(cancel_futures=True)
 
 

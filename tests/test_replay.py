@@ -117,6 +117,7 @@ def test_a_near_miss_of_a_cell() -> None:
 # ---------------------------------------------------------------------------------------------- the command
 
 
+@pytest.mark.slow
 def test_replays_of_the_shipped_studies_are_their_rows(place: Path, command: Command) -> None:
     for path in STUDIES:
         study = short(path, steps=30, trials=40)

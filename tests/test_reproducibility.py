@@ -120,21 +120,6 @@ def test_the_walk_gives_every_setting_several_values(tmp_path: Path) -> None:
     assert [key for key, found in values.items() if len(found) < 2] == []
 
 
-def test_another_processor_changes_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
-    result = elsewhere["generic"].result()
-    assert result.status == 0, result.err
-    found = json.loads(result.out)
-    assert found["pack"] == 16
-    assert found["digests"] == native
-
-
-@pytest.mark.slow
-def test_narrower_packs_change_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
-    result = elsewhere["narrow"].result()
-    assert result.status == 0, result.err
-    assert json.loads(result.out) == {"pack": NARROW_BYTES, "digests": native}
-
-
 def test_hash_seeds_and_locales_change_nothing(tmp_path: Path) -> None:
     code = (
         "import json, sys; sys.path.insert(0, sys.argv[1]); import test_reproducibility as t, walk; "
@@ -338,3 +323,18 @@ def test_replays_that_cannot_be() -> None:
         mcstudy.replay(study(), "c0", 1)
     with pytest.raises(ValueError, match="trials are numbered from 0"):
         mcstudy.replay(study(), plan().cells[0].id, -1)
+
+
+def test_another_processor_changes_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
+    result = elsewhere.result("generic")
+    assert result.status == 0, result.err
+    found = json.loads(result.out)
+    assert found["pack"] == 16
+    assert found["digests"] == native
+
+
+@pytest.mark.slow
+def test_narrower_packs_change_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
+    result = elsewhere.result("narrow")
+    assert result.status == 0, result.err
+    assert json.loads(result.out) == {"pack": NARROW_BYTES, "digests": native}

@@ -210,6 +210,7 @@ def test_the_text_of_the_file_belongs_to_the_ids_of_its_cells_alone(write: Write
     assert [cell.id for cell in make_plan(write(vary)).cells] == [cell.id for cell in before]
 
 
+@pytest.mark.slow
 def test_code_is_kept_and_versions_are_not_confused(place: Path) -> None:
     """Two versions in turns, each in a process of its own; the second round compiles nothing."""
     Path("study.toml").write_text(STUDY + '\n[vary]\nactivation = ["leak"]\n', encoding="utf-8")

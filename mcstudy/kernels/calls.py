@@ -43,7 +43,7 @@ class Loop:
     def __init__(self, *arguments: Any) -> None:
         self._arguments = arguments
         self.call = self._caller()
-        self._found: dict[tuple[str, str], tuple[int, Any]] = {}
+        self._found: dict[tuple[str, str, int], tuple[int, Any]] = {}
 
     def _types(self, pack: Pack) -> tuple[types.Type, ...]:
         """The argument types where numbers are of the kind of `pack`."""
@@ -83,9 +83,9 @@ class Loop:
             dtype: float32 or float64.
         """
         element = _ELEMENTS[np.dtype(dtype).name]
-        key = name, str(element)
+        lanes = jit.pack_bytes() // (element.bitwidth // 8)
+        key = name, str(element), lanes
         if key not in self._found:
-            lanes = jit.pack_bytes() // (element.bitwidth // 8)
             # Numba names machine code by the function's name and a number that counts in each process. Of two loops of
             # one name, kept on disk by two processes, a third process would run the first in place of the second.
             loop.__qualname__ = f"{name} (loop)"
