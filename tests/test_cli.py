@@ -445,6 +445,7 @@ UNUSABLE = ["", "[1]", "{", "{}", "[" * 99999, '{"study": 3}', "null", '"x"', "\
 CHANGED = {"study": [1], "trials": "many", "cells": "c", "versions": [2], "digest": None, "file": 5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [*UNUSABLE, *CHANGED], ids=lambda text: text[:9])
 def test_a_record_that_is_of_no_use_is_written_anew(content: str, ran: Path, command: Command) -> None:
     before = files(ran)

@@ -46,6 +46,8 @@ WIDE = [40, 25]
 
 EPSILON = {"float32": 1e-6, "float64": 1e-13}
 both = pytest.mark.parametrize("precision", EPSILON)
+either = pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
+"""The same, of which one will do where most of the time is compiling."""
 
 
 # ---------------------------------------------------------------------------------------------- starts
@@ -366,7 +368,7 @@ def scaled(init: Mapping[str, Any], precision: str, hidden: list[int]) -> tuple[
     return cell, starts(init, 4, hidden, precision), np.array(after)
 
 
-@both
+@either
 @pytest.mark.parametrize("init", [part("lsuv"), part("lsuv", init="he_uniform", bias="normal")], ids=str)
 def test_lsuv_gives_every_layer_sums_of_unit_variance(precision: str, init: dict[str, Any]) -> None:
     hidden = [6, 2, 9]

@@ -88,6 +88,7 @@ def texts(page: Figure) -> Iterator[Text]:
             yield from (tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", figures.FIGURES)
 def test_texts_of_figures_neither_overlap_nor_leave_the_page(
     design: tuple[Plan, dict[str, pd.DataFrame]], name: str
