@@ -31,7 +31,7 @@ class Elsewhere:
         """Walk in a process of its own, and leave what it said."""
         place = self._folder / kind
         place.mkdir()
-        said = process(*arguments, folder=place, start=(str(Path(__file__).with_name("walk.py")),), **variables)
+        said = process(place, *arguments, folder=place, start=(str(Path(__file__).with_name("walk.py")),), **variables)
         (place / "said.part").write_text(json.dumps(said))
         (place / "said.part").replace(place / "said.json")
 
