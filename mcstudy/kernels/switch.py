@@ -1,45 +1,14 @@
-"""One compiled function out of several, chosen at run time by its position or at compile time by precision."""
+"""One compiled function out of two, chosen at compile time by precision."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from mcstudy.kernels.types import pack_of
-
-
-def one_of(functions: Sequence[Callable[..., None]]) -> Any:
-    """A compiled function ``(position, arguments)`` that calls ``functions[position](*arguments)``.
-
-    A chain of closures would do the same, but every link is compiled with all that follow it; here each function is
-    compiled once and the caller gets a jump table. Positions outside the list do nothing.
-    """
-
-    @intrinsic
-    def switch(typingctx, position, arguments):  # type: ignore[no-untyped-def]
-        if not isinstance(arguments, types.BaseTuple):
-            return None
-        targets = [_resolved(typingctx, function, arguments) for function in functions]
-
-        def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-            after = builder.append_basic_block("switch.after")
-            jump = builder.switch(args[0], after)
-            for number, target in enumerate(targets):
-                block = builder.append_basic_block(f"switch.{number}")
-                jump.add_case(ir.Constant(args[0].type, number), block)
-                with builder.goto_block(block):
-                    _call(context, builder, target, arguments, args[1])
-                    builder.branch(after)
-            builder.position_at_end(after)
-            return context.get_dummy_value()
-
-        return types.void(position, arguments), codegen
-
-    return switch
 
 
 def by_precision(single: Callable[..., None], double: Callable[..., None]) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from mcstudy import jit
@@ -148,50 +149,37 @@ _BITS = (
 )
 _CLASS = "with one_hot two outputs, (1, 0) for 0 and (0, 1) for 1"
 
+_truth_table = partial(
+    Task, outputs=_outputs, input=_levels, samples="shared", points=_corners, labels=_labels, constants=_middle
+)
+"""A task of inputs with two levels, which learns from its own points."""
+
 LABELS: dict[str, Task] = table(
-    Task(
+    _truth_table(
         "xor",
         f"y = 1 where one of x₀, x₁ is true and the other is not, else 0; {_CLASS}. {_BITS.format('4')}",
         "Minsky and Papert 1969; Rumelhart, Hinton, Williams 1986",
         _TWO_LEVELS | _ONE_HOT,
         _ordered,
         inputs=2,
-        outputs=_outputs,
-        input=_levels,
-        samples="shared",
-        points=_corners,
-        labels=_labels,
-        constants=_middle,
         target=_parity,
     ),
-    Task(
+    _truth_table(
         "parity",
         f"y = 1 where an odd number of the n inputs is true, else 0; {_CLASS}. {_BITS.format('2ⁿ')}",
         "Minsky and Papert 1969; Rumelhart, Hinton, Williams 1986; n = 2 is xor",
         {"n": Parameter(3, "integer", ge=1, le=MOST_BITS, doc="number of inputs")} | _TWO_LEVELS | _ONE_HOT,
         _ordered,
         inputs=lambda p: int(p["n"]),
-        outputs=_outputs,
-        input=_levels,
-        samples="shared",
-        points=_corners,
-        labels=_labels,
-        constants=_middle,
         target=_parity,
     ),
-    Task(
+    _truth_table(
         "majority",
         f"y = 1 where more than half of the n inputs are true, else 0; {_CLASS}. {_BITS.format('2ⁿ')}",
         "mcstudy; the counterpart of parity that one threshold unit can tell (Minsky and Papert 1969)",
         {"n": Parameter(3, "integer", ge=1, le=MOST_BITS, doc="number of inputs, odd")} | _TWO_LEVELS | _ONE_HOT,
         _odd,
         inputs=lambda p: int(p["n"]),
-        outputs=_outputs,
-        input=_levels,
-        samples="shared",
-        points=_corners,
-        labels=_labels,
-        constants=_middle,
         target=_majority,
     ),
     Task(
