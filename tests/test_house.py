@@ -36,7 +36,8 @@ ROOMS: dict[str, set[str]] = {
     # from rows to a report
     "statistics": {"outcomes", "plan", "store"},
     "figures": set(),
-    "report": {"errors", "outcomes", "files", "spec", "plan", "store", "statistics", "figures"},
+    "closeup": {"errors", "outcomes", "plan", "store", "engine", "statistics"},
+    "report": {"errors", "outcomes", "files", "spec", "plan", "store", "statistics", "closeup", "figures"},
     # what users meet
     "listing": {"catalog"},
     "template": {"errors"},
@@ -72,7 +73,7 @@ LIBRARIES: dict[str, set[str]] = {
     "llvmlite": {"jit.py", "kernels/", "manifest.py"},
     "matplotlib": {"figures/"},
     "seaborn": {"figures/"},
-    "pandas": {"statistics/", "figures/", "report/", "store/", "api.py", "terminal.py"},
+    "pandas": {"statistics/", "figures/", "closeup/", "report/", "store/", "api.py", "terminal.py"},
     "pyarrow": {"store/", "plan/tables.py"},
     "scipy": {"training/points.py"},
     "pydantic": {"spec/"},

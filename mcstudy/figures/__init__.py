@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 from mcstudy.figures.cells import draw_outcomes, draw_rates
 from mcstudy.figures.layout import Page
@@ -28,15 +28,16 @@ class Drawing:
     Attributes:
         name: of its file; a second page is called ``name-2``.
         heading: the section it opens.
-        frame: the function of `mcstudy.statistics` whose frame it draws.
-        pages: the frame and the varied keys to the pages.
+        frame: what it draws: the function of `mcstudy.statistics` that makes its frame, or a name of
+            `mcstudy.closeup.CLOSEUPS`.
+        pages: that and the varied keys to the pages.
         caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of.
     """
 
     name: str
     heading: str
-    frame: Literal["rates", "curves", "losses"]
-    pages: Callable[[pd.DataFrame, Sequence[str]], Iterator[Page]]
+    frame: str
+    pages: Callable[[Any, Sequence[str]], Iterator[Page]]
     caption: str
 
 
@@ -57,9 +58,10 @@ class Drawn:
     left_out: int
 
 
-def draw(drawing: Drawing, frame: pd.DataFrame, keys: Sequence[str]) -> Drawn:
-    """A figure of a frame; without pages for a frame without rows."""
-    if frame.empty:
+def draw(drawing: Drawing, frame: Any, keys: Sequence[str]) -> Drawn:
+    """A figure of a frame or a closeup; without pages where that has no cells."""
+    closeup = not hasattr(frame, "empty")
+    if not frame.cells if closeup else frame.empty:
         return Drawn((), drawing.caption, 0, 0)
     shown: set[str] = set()
     images: list[tuple[str, bytes]] = []
@@ -67,6 +69,8 @@ def draw(drawing: Drawing, frame: pd.DataFrame, keys: Sequence[str]) -> Drawn:
         for page in drawing.pages(frame, keys):
             images.append((f"{drawing.name}-{len(images) + 1}" if images else drawing.name, png(page.figure)))
             shown |= page.cells
+    if closeup:
+        return Drawn(tuple(images), drawing.caption, frame.of, frame.of - len(shown))
     caption = drawing.caption.format(trials=_trials(frame) if "trials" in frame else "")
     cells = int(frame["cell"].nunique())
     return Drawn(tuple(images), caption, cells, cells - len(shown))

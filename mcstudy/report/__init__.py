@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import files, statistics
+from mcstudy.closeup import CLOSEUPS, Look
 from mcstudy.errors import RunError
 from mcstudy.figures import FIGURES, draw
 from mcstudy.report.build import build
@@ -50,11 +51,13 @@ def write(
     """
     count = plan.study.trials if trials is None else trials
     known = statistics.tallies(plan, store, count)
-    frames = {
+    frames: dict[str, Any] = {
         "rates": statistics.rates(plan, store, count, known),
         "curves": statistics.curves(plan, store, count, known),
         "losses": statistics.losses(plan, store, count),
     }
+    look = Look(plan, store, count, frames["rates"])
+    frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
     document = build(plan, frames["rates"], images, count)
     path = Path(folder)
@@ -69,7 +72,8 @@ def write(
         files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:
         raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
-    return frames["rates"]
+    rates: pd.DataFrame = frames["rates"]
+    return rates
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:

@@ -82,6 +82,18 @@ class Store(ABC):
         """`steps` (int32) and `losses` as `write_history` got them, or None."""
 
     @abstractmethod
+    def write_sample(self, cell_id: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Keeps arrays that can be made again at any time, by name, replacing what was there.
+
+        Raises:
+            RunError: they cannot be written.
+        """
+
+    @abstractmethod
+    def read_sample(self, cell_id: str) -> dict[str, NDArray[Any]] | None:
+        """The arrays as `write_sample` got them; None where there are none, or they are damaged."""
+
+    @abstractmethod
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Keeps the manifest (anything JSON takes), replacing what was there."""
 

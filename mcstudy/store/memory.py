@@ -18,6 +18,7 @@ class MemoryStore(Store):
     def __init__(self) -> None:
         self._rows: dict[str, list[Shard]] = {}
         self._histories: dict[str, History] = {}
+        self._samples: dict[str, dict[str, NDArray[Any]]] = {}
         self._manifest: dict[str, Any] | None = None
 
     def open(self) -> None:
@@ -47,6 +48,14 @@ class MemoryStore(Store):
 
     def read_history(self, cell_id: str) -> History | None:
         return self._histories.get(cell_id)
+
+    def write_sample(self, cell_id: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """As in `Store`."""
+        self._samples[cell_id] = dict(arrays)
+
+    def read_sample(self, cell_id: str) -> dict[str, NDArray[Any]] | None:
+        """As in `Store`."""
+        return self._samples.get(cell_id)
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         self._manifest = json.loads(json.dumps(manifest))

@@ -1,0 +1,17 @@
+"""The first trials of a few cells, looked at closely: what figures of single trials draw.
+
+`CLOSEUPS` is the one table of what is looked at: a name, and the function that makes it of a `Look`. What it makes has
+`cells`, the ids of the cells it shows (none where it does not apply), and `of`, how many cells it might have shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from mcstudy.closeup.look import Closeup, Look
+from mcstudy.closeup.sample import Sample
+
+__all__ = ["CLOSEUPS", "Closeup", "Look", "Sample"]
+
+CLOSEUPS: Final[dict[str, Callable[[Look], Closeup]]] = {}

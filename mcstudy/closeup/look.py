@@ -1,0 +1,83 @@
+"""What a close look at a study starts from, and which of its cells it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from mcstudy.closeup.sample import Sample, take_sample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Cell, Plan
+    from mcstudy.store import Store
+
+MOST_CELLS = 6
+"""Cells that are looked at closely."""
+
+
+class Closeup(Protocol):
+    """What a figure of single trials draws."""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The ids of the cells that are shown; none where there is nothing to show."""
+
+    @property
+    def of(self) -> int:
+        """How many cells might have been shown."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """A study's cells, their trials and their rates.
+
+    Attributes:
+        plan: the cells.
+        store: their trials.
+        trials: trials of each cell that are reported.
+        rates: as `mcstudy.statistics.rates` returns them.
+    """
+
+    plan: Plan
+    store: Store
+    trials: int
+    rates: pd.DataFrame
+    _samples: dict[str, Sample] = field(default_factory=dict, repr=False)
+
+    def sample(self, cell: Cell) -> Sample:
+        """The sample of a cell."""
+        if cell.id not in self._samples:
+            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.trials)
+        return self._samples[cell.id]
+
+    def title(self, cell: Cell) -> str:
+        """A cell by its labels of the keys that tell cells apart, for the title of a panel."""
+        keys = [key for key in self.plan.keys if self.rates[key].nunique() > 1]
+        short = ("activation", "init", "optimizer")
+        names = (cell.labels[key] if key in short else f"{key}: {cell.labels[key]}" for key in keys)
+        return " · ".join(names)
+
+    def choose(self, applies: Callable[[Cell], bool], most: int = MOST_CELLS) -> tuple[list[Cell], int]:
+        """At most `most` of the cells that something applies to, in plan order, and how many those are.
+
+        The baseline comes first, then the cell of the highest and that of the lowest rate, then the cells that differ
+        from the baseline in one key alone, then all others; of cells that are alike the first.
+        """
+        fitting = [cell for cell in self.plan.cells if applies(cell)]
+        rate = dict(zip(self.rates["cell"], self.rates["rate"], strict=True))
+        baseline = self.plan.study.baseline
+        levels = {key: list(self.rates[key].unique()) for key in self.plan.keys}
+        apart = {
+            cell.id: sum(cell.labels[key] != levels[key][baseline.get(key, 0)] for key in self.plan.keys)
+            for cell in fitting
+        }
+        order = sorted(fitting, key=lambda cell: (apart[cell.id], cell.index))
+        ends = sorted(fitting, key=lambda cell: (-rate[cell.id], cell.index))
+        chosen: dict[str, Cell] = {}
+        for cell in [*order[:1], *ends[:1], *ends[-1:], *order]:
+            if len(chosen) < most:
+                chosen[cell.id] = cell
+        return sorted(chosen.values(), key=lambda cell: cell.index), len(fitting)
