@@ -1,4 +1,4 @@
-"""How a trial can end.
+"""How a trial can end, and what its end is like.
 
 Every trial ends in exactly one outcome; the first that fits, in the order of the definitions below, counts.
 """
@@ -20,3 +20,18 @@ OUTCOMES: Final = ("converged", "diverged", "dead", "stuck", "unfinished")
 - ``unfinished``: the steps ran out, still improving. So are all trials of a study of no steps that neither converge
   nor are dead.
 """
+
+CONSTANTS: Final = ("no", "mean", "median", "zero", "other")
+"""Whether a trial's output is constant over the evaluation points in the end, and if so, where: at the mean of the
+targets, at their median, at zero, or elsewhere, the first that fits."""
+
+POINTS: Final = ("unknown", "flat", "saddle", "minimum")
+"""What a stuck trial sits at, by the Hessian of its evaluation loss; unknown for all others.
+
+- ``flat``: no eigenvalue is anything but zero.
+- ``saddle``: there is a negative one, so a way down.
+- ``minimum``: there is none.
+"""
+
+CODES: Final = {"outcome": OUTCOMES, "constant": CONSTANTS, "point": POINTS}
+"""The columns that hold one of a few words; a stored code (uint8) is the position of the word."""

@@ -16,7 +16,7 @@ from mcstudy.engine.chosen import chosen_units
 from mcstudy.engine.run import Progress
 from mcstudy.engine.threads import UnitResult, available_threads, run_units
 from mcstudy.errors import RunError
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CODES
 from mcstudy.plan import Cell
 from mcstudy.store import as_stored
 
@@ -142,4 +142,4 @@ def shown(columns: Mapping[str, Any], name: str, i: int) -> str:
     if name not in columns:
         return "no such column"
     value = columns[name][i]
-    return OUTCOMES[value] if name == "outcome" else str(value)
+    return CODES[name][value] if name in CODES else str(value)

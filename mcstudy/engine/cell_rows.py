@@ -14,6 +14,7 @@ from mcstudy.catalog.regularizers import REGULARIZERS
 from mcstudy.catalog.schedules import SCHEDULES
 from mcstudy.kernels.layout import BINARY, CLASSES, HYPERPARAMETERS, LEAKY_RELU, OTHER, REAL, RELU
 from mcstudy.plan import Cell, Layer
+from mcstudy.training.diagnosis import note_count
 
 TILE_BYTES = 24 * 1024
 ZERO = 0
@@ -66,6 +67,8 @@ def cell_row(
         "parameters": parameters,
         "count": count,
         "final": memory.take(count),
+        "notes": memory.take(note_count(len(own) - 1)),
+        "noted": note_count(len(own) - 1),
         "slots": slots,
         "slot_count": optimizer.slots,
         "gradients": memory.take(count),

@@ -15,6 +15,7 @@ from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
 from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
 from mcstudy.plan import Cell
 from mcstudy.training.checks import SCRATCH
+from mcstudy.training.diagnosis import scratch_count
 
 RING_BYTES = 128 * 1024
 
@@ -85,7 +86,7 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
 
 def _scratch(cell: Cell) -> int:
     """Packs that checks need."""
-    return max(SCRATCH, 2 + sum(layer.outputs for layer in cell.layers))
+    return max(SCRATCH, scratch_count([layer.outputs for layer in cell.layers]))
 
 
 def _place_data(group: np.ndarray, memory: Memory, pack_bytes: int, task: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mcstudy.engine.columns import looked_up, noted, wants_finals
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
@@ -51,10 +52,10 @@ class Unit(NamedTuple):
 class UnitResult:
     """Rows of one cell for the trials from `first` on (those of a unit of chosen trials may have gaps).
 
-    `rows` holds equally long arrays: trial, outcome (codes), steps, loss_first, loss_last, dead_units. `history` holds
-    the loss at each check, (kept trials, checks), nan after the end; it may have no rows. `trace` holds the parameters
-    there, (traced trials, checks, parameters), layer by layer, weights (out, in) row by row, then biases, then a
-    trained parameter of the activation.
+    `rows` holds equally long arrays, the columns of `mcstudy.engine.columns`. `history` holds the loss at each check,
+    (kept trials, checks), nan after the end; it may have no rows. `trace` holds the parameters there, (traced trials,
+    checks, parameters), layer by layer, weights (out, in) row by row, then biases, then a trained parameter of the
+    activation.
     """
 
     cell: Cell
@@ -155,12 +156,13 @@ def run_unit(
         limits = [unit.first] * count
     kept = max(0, min(max(limits), unit.last) - unit.first)
     outcome = np.zeros((count, trials), np.int8)
-    steps = np.zeros((count, trials), np.int32)
-    loss_first, loss_last = np.zeros((count, trials)), np.zeros((count, trials))
-    dead_units = np.zeros((count, trials), np.int32)
+    steps, step_best = np.zeros((count, trials), np.int32), np.zeros((count, trials), np.int32)
+    losses = tuple(np.zeros((count, trials)) for _ in range(3))
+    notes = np.zeros((count, trials, int(program.cell_table["noted"].max())), program.dtype)
     history = np.full((count, kept, max(program.checks)), np.nan)
-    width = int(program.cell_table["count"].max()) if traced else 0
-    trace = np.full((count, trials if traced else 0, max(program.checks), width), np.nan)
+    width = int(program.cell_table["count"].max())
+    finals = np.zeros((count, trials if any(map(wants_finals, program.cells)) else 0, width), program.dtype)
+    trace = np.full((count, trials if traced else 0, max(program.checks), width if traced else 0), np.nan)
     done = train(
         *memory,
         program.group_table,
@@ -172,20 +174,25 @@ def run_unit(
         program.points,
         number,
         program.scratch,
-        (outcome, steps, loss_first, loss_last, dead_units, history, trace),
+        (outcome, steps, losses, step_best, notes, finals, history, trace),
         stop,
     )
     if done == 0:
         return []
     results = []
     for c, cell in enumerate(program.cells):
+        ends = outcome[c, :done].astype(np.uint8)
+        first, last, best = (values[c, :done].astype(program.dtype) for values in losses)
         rows = {
             "trial": number[:done],
-            "outcome": outcome[c, :done].astype(np.uint8),
+            "outcome": ends,
             "steps": steps[c, :done],
-            "loss_first": loss_first[c, :done].astype(program.dtype),
-            "loss_last": loss_last[c, :done].astype(program.dtype),
-            "dead_units": dead_units[c, :done],
+            "loss_first": first,
+            "loss_last": last,
+            "loss_best": best,
+            "step_best": step_best[c, :done],
+            **noted(cell, notes[c, :done]),
+            **looked_up(program, c, number[:done], ends, finals[c, :done]),
         }
         checks, parameters = program.checks[c], int(program.cell_table["count"][c])
         results.append(

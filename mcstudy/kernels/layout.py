@@ -60,6 +60,8 @@ CELL = np.dtype(
         ("parameters", np.int64),  # address; layer by layer, weights row by row, biases, the activation's parameter
         ("count", np.int64),  # number of parameters
         ("final", np.int64),  # address of `count` packs: the parameters at each lane's end
+        ("notes", np.int64),  # address of `noted` packs: what is found out about the trials, see `training.diagnosis`
+        ("noted", np.int64),
         ("slots", np.int64),  # address of the optimizer's state: `slot_count` × `count` packs
         ("slot_count", np.int64),
         ("snapshot", np.int64),  # address of parameters and slots at the last check, or -1

@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CODES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
 DIGEST_LAYOUT = (
-    "SHA-256 of a cell's rows, from trial 0 on, in order; each row packed little-endian, without gaps: trial int64; "
-    f"outcome uint8, its place in ({', '.join(OUTCOMES)}), from 0; steps int32; loss_first, loss_last, each in the "
-    "cell's precision (IEEE 754, float32 or float64; NaN is 0x7fc00000 or 0x7ff8000000000000); dead_units int32"
+    "SHA-256 of a cell's rows, from trial 0 on, in order; each row packed little-endian, without gaps, its columns in "
+    "the order of the files: trial int64; "
+    + "; ".join(f"{name} uint8, its place in ({', '.join(words)}), from 0" for name, words in CODES.items())
+    + "; steps, step_best and all columns of units int32; all others in the cell's precision ("
+    "IEEE 754, float32 or float64; NaN is 0x7fc00000 or 0x7ff8000000000000)"
 )
 """How anyone computes the digest of a cell's rows again."""
 
@@ -47,7 +49,7 @@ class Shard(NamedTuple):
 
 
 class Store(ABC):
-    """What every store can do; a cell is named by its id, `outcome` is written as codes, positions in `OUTCOMES`."""
+    """What every store can do; a cell is named by its id, words are written as codes, see `CODES`."""
 
     @abstractmethod
     def open(self) -> None:
@@ -148,7 +150,7 @@ class Store(ABC):
         self._save_history(cell_id, steps.astype(np.int32), _one_nan(losses))
 
     def chunks(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> Iterator[Rows]:
-        """The first `trials` trials in order, as arrays in pieces of bounded size; `outcome` as codes.
+        """The first `trials` trials in order, as arrays in pieces of bounded size; words as codes.
 
         Raises:
             RunError: some of them are not stored, or a column is not.
@@ -167,11 +169,11 @@ class Store(ABC):
             raise RunError(f"cell {cell_id}: trial {position} is not stored; {trials} trials were asked for")
 
     def batches(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
-        """Like `chunks`, as frames with a categorical `outcome`."""
+        """Like `chunks`, as frames, words as categories."""
         return map(_frame, self.chunks(cell_id, trials, columns))
 
     def read(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
-        """The first `trials` trials in order, in one frame with a categorical `outcome`.
+        """The first `trials` trials in order, in one frame, words as categories.
 
         Raises:
             RunError: some of them are not stored, or a column is not.
@@ -186,7 +188,7 @@ class Store(ABC):
         return _frame(whole)
 
     def rows(self, cell_id: str, trials: NDArray[np.int64]) -> Rows:
-        """The rows of these trials, numbers that ascend, as arrays; `outcome` as codes.
+        """The rows of these trials, numbers that ascend, as arrays; words as codes.
 
         Raises:
             RunError: one of them is not stored.
@@ -243,19 +245,17 @@ def as_stored(start: int, rows: Mapping[str, NDArray[Any]]) -> Rows:
         raise ValueError(f"rows without a column {missing[0]!r}")
     size = len(rows["outcome"])
     trials = np.arange(start, start + size, dtype=np.int64)
-    checked: Rows = {
-        "trial": trials,
-        "outcome": np.asarray(rows["outcome"], np.uint8),
-        "steps": np.asarray(rows["steps"], np.int32),
-    }
-    for name in [*SCHEMA[3:], *(name for name in rows if name not in SCHEMA)]:
-        checked[name] = _one_nan(np.asarray(rows[name]))
+    checked: Rows = {"trial": trials}
+    kinds: dict[str, Any] = dict.fromkeys(CODES, np.uint8) | {"steps": np.int32}
+    for name in [*SCHEMA[1:], *(name for name in rows if name not in SCHEMA)]:
+        checked[name] = _one_nan(np.asarray(rows[name], kinds.get(name)))
     if any(values.shape != (size,) for values in checked.values()):
         raise ValueError(f"columns of several shapes: { {name: v.shape for name, v in checked.items()} }")
     if not np.array_equal(rows.get("trial", trials), trials):
         raise ValueError(f"the rows are not those of the trials from {start} on")
-    if size and checked["outcome"].max() >= len(OUTCOMES):
-        raise ValueError(f"there is no outcome {checked['outcome'].max()}")
+    for name, words in CODES.items():
+        if size and name in checked and checked[name].max() >= len(words):
+            raise ValueError(f"there is no {name} {checked[name].max()}")
     return checked
 
 
@@ -270,7 +270,8 @@ def _frame(rows: Rows) -> pd.DataFrame:
     import pandas as pd
 
     columns: dict[str, Any] = dict(rows)
-    if "outcome" in rows:
-        codes = rows["outcome"].astype(np.int8)
-        columns["outcome"] = pd.Categorical.from_codes(codes, dtype=pd.CategoricalDtype(list(OUTCOMES)))
+    for name, words in CODES.items():
+        if name in rows:
+            kind = pd.CategoricalDtype(list(words))
+            columns[name] = pd.Categorical.from_codes(rows[name].astype(np.int8), dtype=kind)
     return pd.DataFrame(columns, copy=False)

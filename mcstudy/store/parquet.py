@@ -18,13 +18,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CODES
 from mcstudy.store.base import SCHEMA, History, Rows, Shard
 
 _WRONG = (pa.ArrowException, OSError, ValueError, KeyError, IndexError)
 """What a damaged file raises; damage to what pages have around them, which has no checksum, may show anywhere."""
-
-_DICTIONARY = ("outcome", "steps", "dead_units", "step")
 
 
 def write_rows(path: Path, rows: Rows, group: int) -> None:
@@ -33,8 +31,7 @@ def write_rows(path: Path, rows: Rows, group: int) -> None:
     Raises:
         OSError: the disk refuses.
     """
-    outcome = pa.DictionaryArray.from_arrays(pa.array(rows["outcome"].astype(np.int8)), pa.array(OUTCOMES))
-    _write(path, {name: outcome if name == "outcome" else pa.array(v) for name, v in rows.items()}, group)
+    _write(path, {name: _column(name, values) for name, values in rows.items()}, group)
 
 
 def write_history(path: Path, steps: NDArray[Any], losses: NDArray[Any]) -> None:
@@ -116,7 +113,7 @@ def read_rows(shard: Shard, columns: Sequence[str] | None, start: int, stop: int
             if low < stop and high > start:
                 try:
                     table = file.read_row_group(group, columns=names, use_threads=False)
-                    rows = {name: _array(table.column(name)) for name in names}
+                    rows = {name: _array(name, table.column(name)) for name in names}
                 except _WRONG as error:
                     raise _unreadable(shard.source, error) from error
                 piece = slice(max(start - low, 0), min(stop, high) - low)
@@ -128,13 +125,20 @@ def read_rows(shard: Shard, columns: Sequence[str] | None, start: int, stop: int
             low = high
 
 
-def _array(column: pa.ChunkedArray) -> NDArray[Any]:
-    """A column as numbers; the outcome's strings as codes, whatever dictionary the file has."""
+def _column(name: str, values: NDArray[Any]) -> pa.Array:
+    """A column as it is written: codes as the words they stand for."""
+    if name not in CODES:
+        return pa.array(values)
+    return pa.DictionaryArray.from_arrays(pa.array(values.astype(np.int8)), pa.array(CODES[name]))
+
+
+def _array(name: str, column: pa.ChunkedArray) -> NDArray[Any]:
+    """A column as numbers; words as codes, whatever dictionary the file has."""
     if not pa.types.is_dictionary(column.type):
         return np.asarray(column.to_numpy())
     chunks = []
     for chunk in column.chunks:
-        codes = np.array([OUTCOMES.index(name) for name in chunk.dictionary.to_pylist()], np.uint8)
+        codes = np.array([CODES[name].index(word) for word in chunk.dictionary.to_pylist()], np.uint8)
         chunks.append(codes[chunk.indices.to_numpy()])
     return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
 
@@ -149,7 +153,7 @@ def _write(path: Path, columns: dict[str, pa.Array], group: int) -> None:
         path,
         row_group_size=group,
         compression="zstd",
-        use_dictionary=[name for name in _DICTIONARY if name in columns],
+        use_dictionary=[name for name in columns if name != "trial" and name not in encoding],
         column_encoding=encoding,
         write_page_checksum=True,
     )

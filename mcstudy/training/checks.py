@@ -11,6 +11,7 @@ from mcstudy.catalog.dispatch import add_loss
 from mcstudy.kernels.layout import ABSENT, CLASSES, CONVERGED, DEAD, DIVERGED, RAN_OUT, REAL, RUNNING, STUCK, UNFINISHED
 from mcstudy.kernels.pack import absolute, as_bits, filled, fma, get, item, lane_count, load, put, store, where
 from mcstudy.training.data import locate
+from mcstudy.training.diagnosis import diagnose, diagnose_start
 from mcstudy.training.network import forward
 
 LOSS, FINITE, FROZEN, RIGHT, FARTHEST = range(5)
@@ -93,48 +94,6 @@ def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numb
     store(memory, out + FARTHEST, farthest)
 
 
-@jit.routine
-def count_dead(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
-    """Put at `out` 1 where each layer has a unit whose derivative is not zero at some evaluation point, else 0; at
-    `out` + 1 the number of hidden units without one. The units' own flags come after."""
-    bottom, top = cell.first_layer, cell.first_layer + cell.layers
-    number = points[4]
-    flags = out + 2
-    units = np.int64(0)
-    for i in range(bottom, top):
-        units += item(layers, i).outputs
-    for i in range(flags, flags + units):
-        store(memory, i, 0.0)
-    done = np.int64(0)
-    while done < number:
-        tile = min(cell.tile, number - done)
-        tile_forward(memory, layers, cell, points, arrays, done, tile)
-        at = flags
-        for i in range(bottom, top):
-            layer = item(layers, i)
-            for j in range(layer.outputs):
-                flag = load(memory, at)
-                for s in range(layer.slope + j * tile, layer.slope + (j + 1) * tile):
-                    flag = where(load(memory, s) == 0.0, flag, 1.0)
-                store(memory, at, flag)
-                at += 1
-        done += tile
-    alive, dead = filled(memory, 1.0), filled(memory, 0.0)
-    at = flags
-    for i in range(bottom, top):
-        outputs = item(layers, i).outputs
-        some = filled(memory, 0.0)
-        for j in range(at, at + outputs):
-            flag = load(memory, j)
-            some = where(flag == 0.0, some, 1.0)
-            if i < top - 1:
-                dead += 1.0 - flag
-        alive = alive * some
-        at += outputs
-    store(memory, out, alive)
-    store(memory, out + 1, dead)
-
-
 @jit.scalar
 def compare_snapshot(memory: Any, cell: Any, out: Any) -> None:
     """Put at `out` 1 where parameters and optimizer state are bit for bit those of the last check, and keep them."""
@@ -173,12 +132,14 @@ def record_check(
 ) -> None:
     """Evaluate the pack's trials of one cell at a check and settle those that end there.
 
-    `state` is (scratch address, position of lane 0 in the records, outcomes by lane, best losses by lane);
-    `records` the arrays of rows: outcome, steps, first and last loss, dead units, history, trace, each with the cell
-    first. A lane that ends leaves its parameters at `cell.final`.
+    `state` is (scratch address, position of lane 0 in the records, outcomes by lane, best losses by lane: of the early
+    checks and of the late ones);
+    `records` are those of `mcstudy.training.loop.train`. A lane that ends leaves its parameters at `cell.final`.
     """
     scratch, first_row, running, best = state
-    _, steps, loss_first, loss_last, _, history, trace = records
+    _, steps, (loss_first, loss_last, loss_best), step_best, _, _, history, trace = records
+    if step == 0:
+        diagnose_start(memory, layers, cell, points, arrays, scratch)
     evaluate(memory, layers, cell, points, arrays, numbers, scratch)
     if cell.snapshot >= 0:
         compare_snapshot(memory, cell, scratch + FROZEN)
@@ -192,6 +153,9 @@ def record_check(
         loss = float(get(memory, scratch + LOSS, lane))
         if step == 0:
             loss_first[row, trial] = loss
+        if step == 0 or loss < loss_best[row, trial]:
+            loss_best[row, trial] = loss
+            step_best[row, trial] = step
         loss_last[row, trial] = loss
         if trial < history.shape[1]:
             history[row, trial, check] = loss
@@ -226,13 +190,24 @@ def record_check(
 
 
 @jit.routine
-def settle(memory: Any, layers: Any, cell: Any, row: Any, points: Any, arrays: Any, state: Any, records: Any) -> None:
-    """Once all of a pack's trials of one cell have ended: the outcomes of those whose steps ran out, and dead units."""
+def settle(
+    memory: Any,
+    layers: Any,
+    cell: Any,
+    row: Any,
+    points: Any,
+    arrays: Any,
+    numbers: Any,
+    state: Any,
+    records: Any,
+) -> None:
+    """Once all of a pack's trials of one cell have ended: the outcomes of those whose steps ran out, and what was
+    noted of them all."""
     scratch, first_row, running, best = state
-    outcomes, dead_units = records[0], records[4]
+    outcomes, notes, finals = records[0], records[4], records[5]
     for i in range(cell.count):
         store(memory, cell.parameters + i, load(memory, cell.final + i))
-    count_dead(memory, layers, cell, points, arrays, scratch)
+    store(memory, scratch, diagnose(memory, layers, cell, points, arrays, numbers, scratch))
     for lane in range(lane_count(memory)):
         outcome = running[row, lane]
         if outcome == ABSENT:
@@ -244,5 +219,10 @@ def settle(memory: Any, layers: Any, cell: Any, row: Any, points: Any, arrays: A
                 outcome = UNFINISHED
             else:
                 outcome = STUCK
-        outcomes[row, first_row + lane] = outcome
-        dead_units[row, first_row + lane] = np.int32(get(memory, scratch + 1, lane))
+        trial = first_row + lane
+        outcomes[row, trial] = outcome
+        for i in range(cell.noted):
+            notes[row, trial, i] = get(memory, cell.notes + i, lane)
+        if trial < finals.shape[1]:
+            for i in range(cell.count):
+                finals[row, trial, i] = get(memory, cell.final + i, lane)

@@ -102,9 +102,10 @@ def train(
             share; empty where each trial has its own.
         trials: (trials,) int64, any numbers in any order.
         scratch: address of packs for checks and noise.
-        records: arrays by cell and trial: outcome (int8), steps (int32), first and last loss (float64), dead units
-            (int32), history (cells, kept trials, checks), trace (cells, kept trials, checks, parameters); the last two
-            may be empty.
+        records: arrays by cell and trial: outcome (int8), steps (int32), a triple of losses (first, last, best;
+            float64), step of the best (int32), notes (cells, trials, notes) as `mcstudy.training.diagnosis` has them,
+            in the precision of the packs, finals (cells, kept trials, parameters), history (cells, kept trials,
+            checks), trace (cells, kept trials, checks, parameters); the last three may be empty.
         stop_flag: one int64; another thread sets it to stop after the current step.
     """
     memory, integers, stop = pointer(packs), pointer(integer_packs), pointer(stop_flag)
@@ -184,7 +185,7 @@ def train(
                         record_check(memory, layers, cell, c, evaluation, points, numbers, state, records, due[c])
                         due[c] = min(due[c] + cell.every, cell.steps)
                         if not _any_running(running, c):
-                            settle(memory, layers, cell, c, evaluation, points, state, records)
+                            settle(memory, layers, cell, c, evaluation, points, numbers, state, records)
                             reached[c] = -1
                             active -= 1
             step = until

@@ -75,14 +75,21 @@ def _output_errors(memory: Any, head: Any, cell: Any, y: Any, columns: Any, scal
 
 
 @jit.routine
-def batch_step(
-    memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, hyper: Any, step: Any, noise: Any
+def sum_gradients(
+    memory: Any,
+    layers: Any,
+    cell: Any,
+    samples: Any,
+    tables: Any,
+    hyper: Any,
+    step: Any,
+    noise: Any,
+    update: Any,
 ) -> None:
-    """One step on a batch: mean gradient over its samples in ascending order, then the update.
+    """Put the mean gradient over a batch at the cell's gradients, its samples in ascending order.
 
-    `samples` is (packed, address of the inputs, address of the targets, step between their columns, first sample,
-    number of samples); where not packed, they come from the tables. `hyper` points to the optimizer's numbers at this
-    step; `noise` is that of `forward`, for the first sample.
+    With `update`, the layers of a cell that updates them on the way back are updated. The other arguments are those of
+    `batch_step`.
     """
     position, batch = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
@@ -104,7 +111,7 @@ def batch_step(
                     add_gradients(memory, layers, i, tile, shift, layer.source, tile)
                 else:
                     add_gradients(memory, layers, i, tile, shift, x, columns)
-                if cell.after_update:  # the tile is the whole batch then
+                if update and cell.after_update:  # the tile is the whole batch then
                     if cell.adjusted:
                         adjust_gradients(memory, layers, cell, i, i + 1)
                     _update_layer(memory, layer, cell, hyper, step)
@@ -115,6 +122,20 @@ def batch_step(
                     add_trained_gradient(memory, below, tile, shift, below.delta)
                 through_activation(memory, layers, i - 1, tile)
         done += tile
+
+
+@jit.routine
+def batch_step(
+    memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, hyper: Any, step: Any, noise: Any
+) -> None:
+    """One step on a batch: mean gradient over its samples in ascending order, then the update.
+
+    `samples` is (packed, address of the inputs, address of the targets, step between their columns, first sample,
+    number of samples); where not packed, they come from the tables. `hyper` points to the optimizer's numbers at this
+    step; `noise` is that of `forward`, for the first sample.
+    """
+    first, last = cell.first_layer, cell.first_layer + cell.layers
+    sum_gradients(memory, layers, cell, samples, tables, hyper, step, noise, True)
     if not cell.after_update:
         if cell.adjusted:
             adjust_gradients(memory, layers, cell, first, last)
