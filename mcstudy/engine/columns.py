@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.engine.program import Program
+from mcstudy.engine.curvature import MOST_PARAMETERS, points
+from mcstudy.engine.program import Program, alone
 from mcstudy.plan import Cell
 from mcstudy.training import diagnosis
 
@@ -18,6 +20,7 @@ NOTED = {
     "dead_units_start": (diagnosis.DEAD_START, np.int32),
     "dead_units": (diagnosis.DEAD_END, np.int32),
     "saturated_units": (diagnosis.SATURATED, np.int32),
+    "linear_units": (diagnosis.LINEAR, np.int32),
     "merged_units": (diagnosis.MERGED, np.int32),
     "opposite_units": (diagnosis.OPPOSITE, np.int32),
     "constant": (diagnosis.CONSTANT, np.uint8),
@@ -26,7 +29,8 @@ NOTED = {
 
 gradient_norm: Euclidean norm of the evaluation loss's gradient at the end. dead_units_start, dead_units: hidden units
 whose derivative is zero at every evaluation point. saturated_units: those whose derivative is nowhere larger than
-`diagnosis.SATURATION`, but not zero everywhere. merged_units: live units on the hyperplane of an earlier one of their
+`diagnosis.SATURATION`, but not zero everywhere; linear_units: other live ones whose derivative changes by no more than
+`diagnosis.LINEARITY` of its largest magnitude. merged_units: live units on the hyperplane of an earlier one of their
 layer, up to `diagnosis.SAME_ANGLE`; opposite_units: those of them that face the other way from all such.
 constant: whether the output is, and where (`mcstudy.outcomes.CONSTANTS`).
 """
@@ -44,11 +48,31 @@ def noted(cell: Cell, notes: Array) -> dict[str, Array]:
     return columns
 
 
+def wants_hessian(cell: Cell) -> bool:
+    """Whether the study asks for what stuck trials sit at, and the network is small enough to tell."""
+    return cell.settings.get("diagnose") == "hessian" and cell.parameters <= MOST_PARAMETERS
+
+
 def wants_finals(cell: Cell) -> bool:
     """Whether a cell has columns that are computed from the parameters at the end."""
-    return False
+    return wants_hessian(cell)
 
 
-def looked_up(program: Program, index: int, trials: Array, outcomes: Array, finals: Array) -> dict[str, Array]:
-    """The columns that are computed from the parameters at the end, where the cell asks for them."""
-    return {}
+def looked_up(program: Program, index: int, rows: Mapping[str, Array], finals: Array) -> dict[str, Array]:
+    """The columns that are computed from the parameters at the end, where the cell asks for them.
+
+    Args:
+        program: of the cell, among others.
+        index: its position among them.
+        rows: the other columns.
+        finals: (trials, parameters) at the end; of no trials where no cell wants them.
+    """
+    cell = program.cells[index]
+    columns: dict[str, Array] = {}
+    if not wants_finals(cell):
+        return columns
+    own = alone(program, index)
+    if wants_hessian(cell):
+        smallest, codes = points(own, rows, finals)
+        columns |= {"hessian_min": smallest.astype(program.dtype), "point": codes}
+    return columns

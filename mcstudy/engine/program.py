@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,11 @@ def build(cells: Sequence[Cell], tables: Mapping[str, Table]) -> Program:
         integer_packs=layout.integer_packs,
         scratch=layout.scratch,
     )
+
+
+def alone(program: Program, index: int) -> Program:
+    """The program of one of a program's cells, in the same memory."""
+    return replace(program, cells=program.cells[index : index + 1], cell_table=program.cell_table[index : index + 1])
 
 
 def _records(rows: list[dict[str, Any]], dtype: np.dtype) -> np.ndarray:

@@ -192,8 +192,8 @@ def run_unit(
             "loss_best": best,
             "step_best": step_best[c, :done],
             **noted(cell, notes[c, :done]),
-            **looked_up(program, c, number[:done], ends, finals[c, :done]),
         }
+        rows |= looked_up(program, c, rows, finals[c, :done])
         checks, parameters = program.checks[c], int(program.cell_table["count"][c])
         results.append(
             UnitResult(

@@ -112,6 +112,8 @@ def make_plan(study: Study) -> Plan:
     for index, (combination, names) in enumerate(zip(combinations, labels, strict=True)):
         chosen = _choose(base, dict(zip(varied, combination, strict=True)), blocks)
         made = make_settings(chosen, study.seed, tables)
+        if study.study.diagnose:
+            made["diagnose"] = study.study.diagnose
         cell = Cell(_id(made), index, dict(zip(varied, names, strict=True)), made)
         faults.add(chosen.faults, cell)
         cells.append(cell)

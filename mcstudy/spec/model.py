@@ -41,6 +41,10 @@ class Header(Strict):
         default="trials", description="Whether a row per trial is kept."
     )
     baseline: Match | None = Field(default=None, description="The levels that others are compared with.")  # type: ignore[valid-type]
+    diagnose: Annotated[str | None, kinds.word("hessian")] = Field(
+        default=None,
+        description="hessian: find out for each stuck trial whether it sits at a flat region, a saddle or a minimum.",
+    )
     until: Until | None = Field(default=None, description="Stop a cell before all of its trials.")
 
 

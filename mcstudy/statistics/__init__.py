@@ -1,5 +1,6 @@
 """Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing."""
 
+from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
@@ -14,6 +15,7 @@ from mcstudy.statistics.frames import (
 from mcstudy.statistics.intervals import percent_decimals, wilson
 
 __all__ = [
+    "CAUSES",
     "CURVE_POINTS",
     "QUANTILES",
     "Tally",

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
+from mcstudy.statistics.causes import COLUMNS, CauseCounts
 from mcstudy.statistics.intervals import wilson
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Tally:
         dead_converged, dead_failed: mean number of dead hidden units in the end (their derivative was zero at every
             evaluation point), of the trials that converged and of those that neither converged nor diverged; NaN
             without any.
+        causes: as `mcstudy.statistics.causes.CauseCounts.columns` has them.
     """
 
     trials: int
@@ -51,6 +53,7 @@ class Tally:
     loss_median: float
     dead_converged: float
     dead_failed: float
+    causes: Mapping[str, int]
 
     def quantile(self, q: float) -> float:
         """A quantile of the steps of the converged (linear between order statistics, Hyndman and Fan's type 7)."""
@@ -63,8 +66,8 @@ class Tally:
         return float(low + (position - math.floor(position)) * (high - low))
 
 
-def tally(store: Store, cell_id: str, trials: int) -> Tally:
-    """Adds up the first `trials` trials of a cell, in one pass.
+def tally(store: Store, cell_id: str, trials: int, hessian: bool = False) -> Tally:
+    """Adds up the first `trials` trials of a cell, in one pass; with `hessian`, what stuck ones sit at too.
 
     Raises:
         RunError: some of them are not stored.
@@ -72,7 +75,10 @@ def tally(store: Store, cell_id: str, trials: int) -> Tally:
     outcomes = np.zeros(len(OUTCOMES), np.int64)
     steps, counts, losses = [], [], []
     dead = np.zeros(len(OUTCOMES), np.int64)
-    for rows in store.chunks(cell_id, trials, ["outcome", "steps", "loss_last", "dead_units"]):
+    why = CauseCounts()
+    asked = ["outcome", "steps", "loss_last", *COLUMNS, *(["point"] if hessian else [])]
+    for rows in store.chunks(cell_id, trials, asked):
+        why.add(rows)
         outcome = rows["outcome"]
         dead += np.bincount(outcome, rows["dead_units"], minlength=len(OUTCOMES)).astype(np.int64)
         outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
@@ -87,7 +93,10 @@ def tally(store: Store, cell_id: str, trials: int) -> Tally:
         raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
     failed = [code for code in range(len(OUTCOMES)) if code not in (CONVERGED, DIVERGED)]
     means = (_mean(dead[which].sum(), outcomes[which].sum()) for which in (CONVERGED, failed))
-    return Tally(trials, tuple(outcomes.tolist()), distinct.astype(np.int64), sums, _median(losses), *means)
+    ends = tuple(outcomes.tolist())
+    return Tally(
+        trials, ends, distinct.astype(np.int64), sums, _median(losses), next(means), next(means), why.columns()
+    )
 
 
 def _mean(total: Any, count: Any) -> float:
@@ -96,7 +105,12 @@ def _mean(total: Any, count: Any) -> float:
 
 def tallies(plan: Plan, store: Store, trials: int | None = None) -> dict[str, Tally]:
     """The tally of every cell by its id, over the first `trials` trials (all that the study asks for, by default)."""
-    return {cell.id: tally(store, cell.id, trials or plan.study.trials) for cell in plan.cells}
+    count = trials or plan.study.trials
+    return {cell.id: tally(store, cell.id, count, _has_points(store, cell)) for cell in plan.cells}
+
+
+def _has_points(store: Store, cell: Cell) -> bool:
+    return cell.settings.get("diagnose") is not None and "point" in next(iter(store.chunks(cell.id, 1)))
 
 
 def rates(
@@ -114,7 +128,8 @@ def rates(
         The columns of ``rates.csv``: cell, a label for each varied key, trials, converged, rate with its 95 % Wilson
         interval (rate_low, rate_high), the count of every other outcome, the quartiles of the steps of the converged
         trials, the median of the last loss of those that neither converged nor diverged (NaN without any), the mean
-        number of dead hidden units of both kinds, and the network's numbers of parameters and hidden units.
+        number of dead hidden units of both kinds, the network's numbers of parameters and hidden units, and counts of
+        failed trials by cause (`CauseCounts.columns`).
 
     Raises:
         RunError: some trials are not stored.
@@ -144,6 +159,7 @@ def rates(
                 "dead_units_failed": sums.dead_failed,
                 "parameters": cell.parameters,
                 "hidden_units": sum(layer.outputs for layer in cell.layers[:-1]),
+                **sums.causes,
             }
         )
     frame = pd.DataFrame(rows)

@@ -18,13 +18,15 @@ from mcstudy.training.data import locate
 from mcstudy.training.network import forward
 from mcstudy.training.steps import sum_gradients
 
-DEAD_START, DEAD_END, SATURATED, MERGED, OPPOSITE, CONSTANT, GRADIENT = range(7)
-NOTES: Final = 7
+DEAD_START, DEAD_END, SATURATED, LINEAR, MERGED, OPPOSITE, CONSTANT, GRADIENT = range(8)
+NOTES: Final = 8
 """Findings of any network. After them come, for each hidden layer, its dead units at the start and at the end."""
 
 SATURATION: Final = 0.02
 """A unit is saturated whose derivative is not zero everywhere, but nowhere larger in magnitude."""
-SAME_ANGLE: Final = 0.01
+LINEARITY: Final = 0.02
+"""A live unit is linear whose derivative changes by no more of its largest magnitude: no kink or bend is left."""
+SAME_ANGLE: Final = 0.05
 """Hyperplanes coincide whose normals, bias included, are no further apart (radians)."""
 CONSTANT_RANGE: Final = 0.01
 """An output is constant that moves by no more of the range of its targets."""
@@ -32,8 +34,10 @@ CONSTANT_PLACE: Final = 0.02
 """A constant output is at the mean of its targets, their median or zero, that is as near in the same measure."""
 
 _LOW, _HIGH, _LEAST, _LARGEST, _TOTAL = range(5)
+SLOPES: Final = 3
 RANGES: Final = 5
-"""What `survey` notes of each output: its least and largest value, its targets' least, largest and sum."""
+"""What `survey` notes: of each unit, three of its derivatives; of each output, its least and largest value, its
+targets' least, largest and sum."""
 
 _INFINITE = np.inf
 _OFF = np.int64(-(2**60))
@@ -45,21 +49,31 @@ def _larger(value: Any, largest: Any) -> Any:
     return where(value <= largest, largest, where(value == value, value, filled(value, _INFINITE)))
 
 
+@jit.scalar
+def count_units(layers: Any, cell: Any) -> Any:
+    """How many units a cell's network has, outputs included."""
+    units = np.int64(0)
+    for i in range(cell.first_layer, cell.first_layer + cell.layers):
+        units += item(layers, i).outputs
+    return units
+
+
 @jit.routine
 def survey(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: Any) -> None:
     """Pass the evaluation points through the network, and put the largest |f'(z)| of each unit at `out` …, layer by
-    layer, then `RANGES` packs of each output.
+    layer, then the least f'(z) of each, then the largest, then `RANGES` packs of each output.
 
     `points` and `arrays` are those of `mcstudy.training.checks.evaluate`.
     """
     first, last = cell.first_layer, cell.first_layer + cell.layers
     bottom, head = item(layers, first), item(layers, last - 1)
     number = points[4]
-    ranges = out
-    for i in range(first, last):
-        for _ in range(item(layers, i).outputs):
-            store(memory, ranges, 0.0)
-            ranges += 1
+    units = count_units(layers, cell)
+    for i in range(out, out + units):
+        store(memory, i, 0.0)
+        store(memory, i + units, _INFINITE)
+        store(memory, i + 2 * units, -_INFINITE)
+    ranges = out + SLOPES * units
     for o in range(ranges, ranges + RANGES * head.outputs, RANGES):
         store(memory, o + _LOW, _INFINITE)
         store(memory, o + _HIGH, -_INFINITE)
@@ -75,11 +89,16 @@ def survey(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: A
         for i in range(first, last):
             layer = item(layers, i)
             for j in range(layer.outputs):
-                largest = load(memory, at)
+                largest, low, high = load(memory, at), load(memory, at + units), load(memory, at + 2 * units)
                 for s in range(layer.slope + j * tile, layer.slope + (j + 1) * tile):
-                    largest = _larger(absolute(load(memory, s)), largest)
+                    slope = load(memory, s)
+                    largest = _larger(absolute(slope), largest)
+                    low, high = where(slope < low, slope, low), where(slope > high, slope, high)
                 store(memory, at, largest)
+                store(memory, at + units, low)
+                store(memory, at + 2 * units, high)
                 at += 1
+        at = ranges
         for o in range(head.outputs):
             low, high = load(memory, at + _LOW), load(memory, at + _HIGH)
             least, largest = load(memory, at + _LEAST), load(memory, at + _LARGEST)
@@ -125,15 +144,19 @@ def count_dead(memory: Any, layers: Any, cell: Any, slopes: Any, which: Any) -> 
 
 
 @jit.scalar
-def _saturated(memory: Any, layers: Any, cell: Any, slopes: Any) -> Any:
-    total = filled(memory, 0.0)
-    at = slopes
-    for i in range(cell.first_layer, cell.first_layer + cell.layers - 1):
-        for j in range(at, at + item(layers, i).outputs):
-            largest = load(memory, j)
-            total += where(largest <= SATURATION, where(largest == 0.0, filled(memory, 0.0), 1.0), 0.0)
-        at += item(layers, i).outputs
-    return total
+def _note_slopes(memory: Any, layers: Any, cell: Any, slopes: Any, units: Any) -> None:
+    """Note the hidden units that are saturated, and those that are linear and not saturated."""
+    saturated, linear = filled(memory, 0.0), filled(memory, 0.0)
+    outputs = item(layers, cell.first_layer + cell.layers - 1).outputs
+    for j in range(slopes, slopes + units - outputs):
+        largest = load(memory, j)
+        live = where(largest == 0.0, filled(memory, 0.0), 1.0)
+        small = where(largest <= SATURATION, live, 0.0)
+        change = load(memory, j + 2 * units) - load(memory, j + units)
+        saturated += small
+        linear += where(change <= LINEARITY * largest, live - small, 0.0)
+    store(memory, cell.notes + SATURATED, saturated)
+    store(memory, cell.notes + LINEAR, linear)
 
 
 @jit.scalar
@@ -232,15 +255,13 @@ def diagnose(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numb
 
     `numbers` is any pointer to numbers.
     """
-    units = np.int64(0)
-    for i in range(cell.first_layer, cell.first_layer + cell.layers):
-        units += item(layers, i).outputs
+    units = count_units(layers, cell)
     survey(memory, layers, cell, points, arrays, scratch)
     alive = count_dead(memory, layers, cell, scratch, np.int64(DEAD_END))
-    store(memory, cell.notes + SATURATED, _saturated(memory, layers, cell, scratch))
+    _note_slopes(memory, layers, cell, scratch, units)
     head = item(layers, cell.first_layer + cell.layers - 1)
-    count_merged(memory, layers, cell, scratch, scratch + units + RANGES * head.outputs)
-    note_constant(memory, layers, cell, points, arrays, scratch + units)
+    count_merged(memory, layers, cell, scratch, scratch + SLOPES * units + RANGES * head.outputs)
+    note_constant(memory, layers, cell, points, arrays, scratch + SLOPES * units)
     note_gradient(memory, layers, cell, points, arrays, numbers)
     return alive
 
@@ -259,4 +280,4 @@ def note_count(hidden_layers: int) -> int:
 
 def scratch_count(widths: Sequence[int]) -> int:
     """Packs of scratch memory that a diagnosis needs; `widths` are those of all layers, the output last."""
-    return sum(widths) + RANGES * widths[-1] + max(widths)
+    return SLOPES * sum(widths) + RANGES * widths[-1] + max(widths)

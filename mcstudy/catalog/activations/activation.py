@@ -21,6 +21,7 @@ class Activation(Part):
         random: (z, u, a, b) gives f(z), f'(z) in training, with u a pack of uniforms in [0, 1); `function` is for
             evaluation.
         written: the compiled function of a user's file that `function` calls.
+        homogeneous: whether f(c z) = c f(z) for c > 0, at checks.
         surrogate: whether its second value is not meant to be the derivative of the first.
     """
 
@@ -29,6 +30,7 @@ class Activation(Part):
     by_parameter: Callable[..., Any] | None = None
     random: Callable[..., Any] | None = None
     written: Callable[..., Any] | None = None
+    homogeneous: bool = False
     surrogate: bool = False
 
     def function_for(self, settings: Mapping[str, Any]) -> Callable[..., Any]:

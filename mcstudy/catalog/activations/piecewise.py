@@ -117,7 +117,7 @@ _TORCH, _KERAS = "PyTorch torch.nn.", "Keras keras.activations."
 _WIDTH = {"lambd": Parameter(0.5, ge=0, doc="half the width of the interval that gives 0")}
 
 PIECEWISE: dict[str, Activation] = table(
-    Activation("relu", "max(0, z)", _TORCH + "ReLU", function=_relu),
+    Activation("relu", "max(0, z)", _TORCH + "ReLU", function=_relu, homogeneous=True),
     Activation("relu6", "min(max(0, z), 6)", _TORCH + "ReLU6", function=_relu6),
     Activation(
         "leaky_relu",
@@ -125,6 +125,7 @@ PIECEWISE: dict[str, Activation] = table(
         _TORCH + "LeakyReLU",
         {"negative_slope": Parameter(0.01, doc="the slope for z ≤ 0")},
         function=_leaky_relu,
+        homogeneous=True,
     ),
     Activation(
         "prelu",
@@ -132,6 +133,7 @@ PIECEWISE: dict[str, Activation] = table(
         _TORCH + "PReLU (num_parameters=1)",
         {"init": Parameter(0.25, doc="the slope for z ≤ 0 at the start of training")},
         function=_leaky_relu,
+        homogeneous=True,
         by_parameter=_prelu_by_slope,
     ),
     Activation(
@@ -145,6 +147,7 @@ PIECEWISE: dict[str, Activation] = table(
         },
         check=_ordered("lower", "upper", equal=True),
         function=_rrelu,
+        homogeneous=True,
         random=_rrelu_random,
     ),
     Activation("squared_relu", "max(0, z)²", "So et al. 2021 (Primer), arXiv 2109.08668", function=_squared_relu),
@@ -186,6 +189,6 @@ PIECEWISE: dict[str, Activation] = table(
         },
         function=_threshold,
     ),
-    Activation("abs", "|z|", "PyTorch torch.abs", function=_abs),
-    Activation("linear", "z", _TORCH + "Identity", function=_linear),
+    Activation("abs", "|z|", "PyTorch torch.abs", function=_abs, homogeneous=True),
+    Activation("linear", "z", _TORCH + "Identity", function=_linear, homogeneous=True),
 )
