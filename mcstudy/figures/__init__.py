@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mcstudy.figures.cells import draw_outcomes, draw_rates
+from mcstudy.figures.cells import draw_causes, draw_outcomes, draw_rates
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
 from mcstudy.figures.size import draw_size
@@ -72,7 +72,7 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str]) -> Drawn:
     if closeup:
         return Drawn(tuple(images), drawing.caption, frame.of, frame.of - len(shown))
     caption = drawing.caption.format(trials=_trials(frame) if "trials" in frame else "")
-    cells = int(frame["cell"].nunique())
+    cells = int(frame["cell"].nunique()) if images else 0
     return Drawn(tuple(images), caption, cells, cells - len(shown))
 
 
@@ -108,6 +108,13 @@ FIGURES: dict[str, Drawing] = {
             "rates",
             draw_outcomes,
             "How the trials of each cell ended.",
+        ),
+        Drawing(
+            "causes",
+            "Why it failed",
+            "rates",
+            draw_causes,
+            "Why the trials of each cell failed: of the causes below, the first that fits in this order.",
         ),
         Drawing(
             "curves",

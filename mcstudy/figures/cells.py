@@ -85,10 +85,37 @@ def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     Yields:
         The pages.
     """
+    looks = {name: (name, look) for name, look in style.OUTCOME_STYLES.items()}
+    yield from _draw_shares(frame, keys, looks, "outcome")
+
+
+def draw_causes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
+    """Why the trials of each cell failed, as a bar of shares.
+
+    Args:
+        frame: as `mcstudy.statistics.rates` returns it.
+        keys: the varied keys.
+
+    Yields:
+        The pages; none where no trial failed.
+    """
+    if (frame["converged"] == frame["trials"]).all():
+        return
+    looks = {name: (f"cause_{name}", look) for name, look in style.CAUSE_STYLES.items()}
+    present = {name: pair for name, pair in looks.items() if frame[pair[0]].any()}
+    converged = {"converged": ("converged", style.OUTCOME_STYLES["converged"])} if frame["converged"].any() else {}
+    told = {style.CAUSE_NAMES.get(name, name): pair for name, pair in present.items()}
+    yield from _draw_shares(frame, keys, converged | told, "")
+
+
+def _draw_shares(
+    frame: pd.DataFrame, keys: Sequence[str], looks: Mapping[str, tuple[str, Mapping[str, str]]], title: str
+) -> Iterator[Page]:
+    """Shares of the trials as stacked bars; `looks` has, by the name in the legend, a column of counts and its look."""
     from matplotlib.patches import Patch
 
     chosen = roles(frame, keys)
-    styles = style.OUTCOME_STYLES
+    styles = {name: look for name, (_, look) in looks.items()}
     handles = [Patch(facecolor=s["color"], hatch=s["hatch"], edgecolor="0.1", linewidth=0.4) for s in styles.values()]
     rows, hues = levels(frame, chosen.y), levels(frame, chosen.hue)
     grouped = chosen.hue is not None
@@ -99,7 +126,7 @@ def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
         height=lambda panel: _BAR * (per_row * len(levels(panel.rows, chosen.y)) + 0.3),
         xlabel="share of trials (%)",
         rows=" / ".join(key for key in (chosen.y, chosen.hue) if key),
-        legend=("outcome", handles, list(styles)),
+        legend=(title, handles, list(styles)),
     )
     for figure, placed in pages(_split(bands(frame, chosen.panel, chosen.bands), chosen.y, _BAR * per_row), sheet):
         for panel, axes in placed:
@@ -118,8 +145,8 @@ def draw_outcomes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
             hue_names = panel.rows[chosen.hue] if chosen.hue else [""] * len(panel.rows)
             y = np.array([places[pair] for pair in zip(row_names, hue_names, strict=True)])
             left = np.zeros(len(y))
-            for name, look in styles.items():
-                share = 100 * panel.rows[name].to_numpy() / panel.rows["trials"].to_numpy()
+            for column, look in looks.values():
+                share = 100 * panel.rows[column].to_numpy() / panel.rows["trials"].to_numpy()
                 some = share > 0
                 _bars(axes, y[some], left[some], share[some], look)
                 left += share

@@ -35,6 +35,31 @@ OUTCOME_STYLES = {
 }
 """Colours of Okabe and Ito, so far apart in lightness or hatched so differently that grey is enough."""
 
+CAUSE_STYLES = {
+    "diverged": OUTCOME_STYLES["diverged"],
+    "constant": {"color": "#3B3B3B", "hatch": ""},
+    "dead_start": {"color": "#882255", "hatch": ""},
+    "died": {"color": "#CC79A7", "hatch": "////"},
+    "merged": {"color": "#56B4E9", "hatch": "\\\\\\\\"},
+    "saturated": {"color": "#F0E442", "hatch": "++++"},
+    "linear": {"color": "#0072B2", "hatch": ""},
+    "slow": OUTCOME_STYLES["unfinished"],
+    "none": OUTCOME_STYLES["stuck"],
+}
+"""Colours of the causes of failure. What no cause explains looks as its outcome does."""
+
+CAUSE_NAMES = {
+    "constant": "constant output",
+    "dead_start": "dead unit from the start",
+    "died": "unit died",
+    "merged": "merged units",
+    "saturated": "saturated unit",
+    "linear": "linear unit",
+    "slow": "none of these, unfinished",
+    "none": "none of these, stuck",
+}
+"""How they are called in legends and tables, where not by their own names."""
+
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: Final[tuple[Any, ...]] = (
     "-",

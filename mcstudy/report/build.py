@@ -12,6 +12,7 @@ from mcstudy.figures import FIGURES, Drawn
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
 from mcstudy.report.answer import answer
+from mcstudy.report.causes import causes
 from mcstudy.report.document import (
     Block,
     Bullets,
@@ -43,7 +44,7 @@ _DEFINITIONS = {
     "unfinished": "the steps ran out while the loss was still improving",
 }
 
-_TEXTS = {"size": size}
+_TEXTS = {"size": size, "causes": causes}
 """What stands between the heading of a figure and the figure."""
 
 
