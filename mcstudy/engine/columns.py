@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.engine.curvature import MOST_PARAMETERS, points
+from mcstudy.engine.outputs import outputs
 from mcstudy.engine.program import Program, alone
 from mcstudy.plan import Cell
 from mcstudy.training import diagnosis
@@ -55,11 +56,14 @@ def wants_hessian(cell: Cell) -> bool:
 
 def wants_finals(cell: Cell) -> bool:
     """Whether a cell has columns that are computed from the parameters at the end."""
-    return wants_hessian(cell)
+    return wants_hessian(cell) or bool(cell.settings["task"].get("probe"))
 
 
 def looked_up(program: Program, index: int, rows: Mapping[str, Array], finals: Array) -> dict[str, Array]:
     """The columns that are computed from the parameters at the end, where the cell asks for them.
+
+    hessian_min: smallest eigenvalue of the Hessian of a stuck trial's evaluation loss; point: what it sits at.
+    probe_1, …: the output at each probe point; probe_1_1, probe_1_2, … where there are several outputs.
 
     Args:
         program: of the cell, among others.
@@ -75,4 +79,8 @@ def looked_up(program: Program, index: int, rows: Mapping[str, Array], finals: A
     if wants_hessian(cell):
         smallest, codes = points(own, rows, finals)
         columns |= {"hessian_min": smallest.astype(program.dtype), "point": codes}
+    if probes := cell.settings["task"].get("probe"):
+        found = outputs(own, finals[:, : cell.parameters], np.array(probes)).astype(program.dtype)
+        for i, o in np.ndindex(found.shape[1:]):
+            columns[f"probe_{i + 1}" + (f"_{o + 1}" if found.shape[2] > 1 else "")] = found[:, i, o]
     return columns
