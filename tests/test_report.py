@@ -243,9 +243,12 @@ def test_the_report_says_what_was_asked_run_and_found(written: tuple[Plan, Store
     plan, store, folder = written
     text = (folder / "report.md").read_text()
     rows = statistics.rates(plan, store)
-    best = max(words.records(rows), key=lambda row: row["rate"])
-    assert "6 cells of 200 trials each were run" in text
-    assert f"highest rate is **{words.rate(best)}**" in text
+    first = text.split("\n\n")[1]
+    for row in words.records(rows):
+        known = row["rate"], row["rate_low"], row["rate_high"]
+        rate = f"**{words.percent(*known)}** ({words.interval(*known)})"
+        assert f"`{row['activation']}`, `{row['init']}` {rate}" in first
+    assert text.index("## The question") < text.index("## What came out") < text.index("## What was run")
     assert "`activation = leaky_relu`: `converge.loss = 0.02`" in text
     assert "`leaky_relu(negative_slope=0.3)`" in text and "a new batch of 10 points at each step" in text
     assert "evaluation loss at most 0.0001" in text and "512 fixed points" in text
@@ -332,8 +335,9 @@ def test_the_page_is_whole_and_loads_nothing(written: tuple[Plan, Store, Path]) 
 def test_users_text_is_no_markdown(written: tuple[Plan, Store, Path]) -> None:
     lines = (written[2] / "report.md").read_text().splitlines()
     assert lines[0] == r"# A \*study\* &lt;of&gt; a \| b"
-    assert lines[2] == "Is &lt;b&gt;it&lt;/b&gt; so?"
-    assert lines[4] == r"1\. No \$x\$ \`y\` https://a.b/c_d_"
+    assert lines[4] == "## The question"
+    assert lines[6] == "Is &lt;b&gt;it&lt;/b&gt; so?"
+    assert lines[8] == r"1\. No \$x\$ \`y\` https://a.b/c_d_"
 
 
 @pytest.mark.parametrize(
@@ -452,43 +456,104 @@ def told(
     return render.markdown(report.build(plan, pd.DataFrame(rows), {}, trials))
 
 
+def first(*given: Any, **tables: Any) -> str:
+    """The first paragraph of that report."""
+    return told(*given, **tables).split("\n\n")[1]
+
+
 def test_every_key_is_told_of_with_its_span() -> None:
     vary = {"network.bias": [False, True], "activation": ["relu", "elu", "tanh"], "init": ["normal", "zeros"]}
-    text = told(vary, [200, 300, 205, 295, 800, 900, 202, 302, 198, 300, 802, 898])
-    assert (
-        "Averaged over the cells of the other keys: activation from 25 % (`relu` and `elu`) to 85 % (`tanh`) and init "
-        "from 40 % (`normal`) to 50 % (`zeros`); no clear difference is made by network.bias (45 %)."
-    ) in text
+    assert first(vary, [200, 300, 205, 295, 800, 900, 202, 302, 198, 300, 802, 898]).endswith(
+        " Averaged over the other keys, the rate moves most with activation, from 25 % (`relu` and `elu`) to 85 % "
+        "(`tanh`, its cells from 80 to 90 %), clearly so in all 4 pairs of cells alike otherwise; next with init, from "
+        "40 % (`normal`) to 50 % (`zeros`), clearly so in all 6 pairs of cells alike otherwise; no clear difference is "
+        "made by network.bias (45 %)."
+    )
 
 
 def test_levels_that_are_not_clearly_apart_are_told() -> None:
     vary = {"activation": ["relu", "elu", "tanh", "selu", "sigmoid"], "init": ["normal", "zeros"]}
-    text = told(vary, [500, 500, 520, 520, 700, 700, 700, 700, 700, 700])
-    assert "activation from 50 % (`relu`; not clearly below `elu`) to 70 % (`tanh` and 2 others); no clear" in text
-    assert "difference is made by init (62 %)." in text
-    text = told({"activation": ["relu", "elu"], "init": ["normal", "zeros"]}, [500, 505, 505, 510])
-    assert "other keys: no clear difference is made by activation (50 to 51 %) or init (50 to 51 %)." in text
+    text = first(vary, [500, 500, 520, 520, 700, 700, 700, 700, 700, 700])
+    assert "activation, from 50 % (`relu`; not clearly below `elu`) to 70 % (`tanh` and 2 others), clearly so" in text
+    assert "both pairs of cells alike otherwise; no clear difference is made by init (62 %)." in text
+
+
+@pytest.mark.parametrize("converged", [[500, 500, 500, 500], [500, 505, 505, 510], [500, 540, 520, 510]])
+def test_no_difference_is_told_where_intervals_overlap(converged: list[int]) -> None:
+    text = first({"activation": ["relu", "elu"], "init": ["normal", "zeros"]}, converged)
+    assert not re.search("clearly|moves|but", text)
+    assert len(set(converged)) == 1 or "Averaged over the other key, no clear difference is made by" in text
+    text = first({"activation": ["relu", "elu", "tanh", "selu"]}, converged)
+    assert not re.search("clearly|moves|but|points", text)
+    assert len(set(converged)) == 1 or (
+        text.endswith(" There is no clear difference between `relu` and `elu`, `tanh` or `selu`.")
+    )
+    vary = {"activation": ["relu", "elu", "tanh", "selu"], "init": ["normal", "zeros"]}
+    text = first(vary, converged * 2)
+    assert not re.search("clearly|moves|but", text)
+
+
+def test_what_moves_the_rate_most_is_told_only_where_intervals_show_it() -> None:
+    vary = {"activation": ["relu", "elu"], "init": ["normal", "zeros"]}
+    assert "the rate moves most with activation, from 21 % (`relu`) to 81 %" in first(vary, [200, 220, 800, 820])
+    text = first(vary, [300, 498, 502, 700])
+    assert "the rate moves with activation, from 40 % (`relu`) to 60 % (`elu`), clearly so in both" in text
+
+
+def test_where_a_difference_does_not_hold_is_told() -> None:
+    vary = {"activation": ["relu", "elu"], "optimizer": [{"name": "sgd", "lr": rate} for rate in (1, 2, 3)]}
+    assert first(vary, [0, 1000, 0, 1000, 1000, 1000]).endswith(
+        " Averaged over the other key, the rate moves most with activation, from 33.3 % (`relu`) to 100 % (`elu`), but "
+        "not clearly with `sgd(lr=2)` (100 % each); next with optimizer, from 50.0 % (`sgd(lr=1)` and `sgd(lr=3)`) to "
+        "100 % (`sgd(lr=2)`), but not clearly with `elu` (100 % each)."
+    )
+    text = first(vary, [100, 900, 100, 800, 600, 900])
+    assert "from 37 % (`relu`) to 77 % (`elu`), but the other way round with `sgd(lr=2)` (90 % and 60 %)" in text
+    vary["network.bias"] = [False, True]
+    text = first(vary, [100, 100, 900, 900, 100, 100, 800, 800, 600, 600, 900, 900])
+    assert "to 77 % (`elu`, its cells from 60 to 90 %), but the other way round with `sgd(lr=2)`;" in text
+    vary = {"activation": ["relu", "elu"], "task.batch": [1, 2, 3, 4, 5]}
+    assert "clearly so in all 5 pairs of cells" in first(vary, [100, 500, 100, 500, 100, 900, 900, 900, 900, 900])
+    text = first(vary, [100, 500, 100, 500, 200, 900, 500, 900, 500, 190])
+    assert "but not clearly with `task.batch = 2`, with `task.batch = 4` and with `task.batch = 5`" in text
+    text = first(vary, [0, 500, 500, 500, 900, 1000, 500, 500, 500, 600])
+    assert "(`relu`, its cells from 0 to 90 %) to 62 % (`elu`, its cells from 50 to 100 %), clearly so in 1 of" in text
+    assert "the 5 pairs of cells alike otherwise, and the other way round in 1;" in text
+
+
+def test_a_difference_that_the_averages_hide_is_told() -> None:
+    vary = {"activation": ["relu", "elu"], "init": ["normal", "zeros"]}
+    assert first(vary, [200, 800, 800, 200]).endswith(
+        " Averaged over the other key, no clear difference is made by activation (50 %; but with `normal` from 20 % "
+        "with `relu` to 80 % with `elu` and with `zeros` from 20 % with `elu` to 80 % with `relu`) or init (50 %; but "
+        "with `relu` from 20 % with `normal` to 80 % with `zeros` and with `elu` from 20 % with `zeros` to 80 % with "
+        "`normal`)."
+    )
 
 
 def test_five_keys_are_told_of() -> None:
     keys = ["network.bias", "activation", "init", "optimizer", "task.batch", "converge.loss"]
     levels = [[False, True], ["relu", "elu"], ["normal", "zeros"], synthetic.OPTIMIZERS, [1, 2], [0.1, 0.2]]
     converged = [sum(2**i * 8 for i in range(6) if cell >> i & 1) + 100 for cell in range(64)]
-    text = told(dict(zip(keys, levels, strict=True)), converged, trials=10_000)
+    text = first(dict(zip(keys, levels, strict=True)), converged, trials=10_000)
     (sentence,) = re.findall("Averaged over .*", text)
-    assert [key for key in keys if f"{key} " in sentence] == keys[:5]
+    assert [key for key in keys if f"{key}, from " in sentence or f"{key} (" in sentence] == keys[:5]
     assert sentence.endswith("; 1 other key spans no more than these.")
 
 
 def test_tasks_are_told_of_apart() -> None:
     vary = {"activation": ["relu", "elu", "tanh", "selu"], "task.name": ["relu", "abs"]}
     text = told(vary, [500, 0, 510, 0, 800, 1, 100, 900])
-    assert "**relu**: 4 cells of 1,000 trials each were run. The highest rate is **80 % " in text
-    assert (
-        "Compared with `relu` (50 %), 1 of the 3 others converged clearly more often (`tanh` 80 %), 1 clearly less "
-        "often (`selu` 10 %); the interval of 1 overlaps with its."
-    ) in text
-    assert "**abs**: 4 cells" in text and "In 2 cells no trial converged (`relu` and `elu`; 95 % interval" in text
+    paragraph = text.split("\n\n")[1]
+    assert paragraph == (
+        "**relu**: Of 1,000 trials each, so many converged (95 % intervals in brackets): `relu` **50 %** (46 to 54); "
+        "`elu` **51 %** (47 to 55); `tanh` **80 %** (77 to 83); `selu` **10 %** (8 to 13). `tanh` (by 30 points) "
+        "converged clearly more often than `relu`; `selu` (by 40 points) converged clearly less often than `relu`; "
+        "there is no clear difference between `relu` and `elu`. "
+        "**abs**: Of 1,000 trials each, so many converged (95 % intervals in brackets): `relu` **0 %** (0 to 0.4); "
+        "`elu` **0 %** (0 to 0.4); `tanh` **0.1 %** (0.01 to 0.6); `selu` **90 %** (87 to 92). `selu` (by 90 points) "
+        "converged clearly more often than `relu`; there is no clear difference between `relu` and `elu` or `tanh`."
+    )
     assert text.index("### Rates on relu") < text.index("### Rates on abs") < text.index("## What was run")
     assert "Averaged over" not in text and "Each level by itself" not in text
     assert text.count("Trials per cell: 1,000.") == 1
@@ -496,10 +561,28 @@ def test_tasks_are_told_of_apart() -> None:
 
 def test_the_baseline_is_what_others_are_compared_with() -> None:
     vary = {"activation": ["relu", "elu", "tanh"]}
-    text = told(vary, [100, 500, 100], study={"baseline": {"activation": "elu"}})
-    assert "Compared with `elu` (50 %), none of the 2 others converged clearly more often, 2 clearly less often" in text
-    assert "(`tanh` 10 %, `relu` 10 %)." in text
-    assert "Compared with" not in told({"task.batch": [1, 2, 3]}, [100, 500, 100])
+    text = first(vary, [100, 500, 110], study={"baseline": {"activation": "elu"}})
+    assert text.endswith(" `relu` (by 40 points) and `tanh` (by 39) converged clearly less often than `elu`.")
+    text = first({"task.batch": [1, 2]}, [100, 500])
+    assert text.endswith(" `task.batch = 2` (by 40 points) converged clearly more often than `task.batch = 1`.")
+
+
+def test_points_have_the_digits_that_both_rates_allow() -> None:
+    vary = {"activation": ["relu", "elu", "tanh"]}
+    text = first(vary, [100_000, 100_999, 100_999], trials=200_000, study={"trials": 200_000})
+    assert "`elu` and `tanh` (by 0.5 points) converged clearly more often than `relu`." in text
+    assert "`elu` (by 0.9 points)" in first({"activation": ["relu", "elu"]}, [0, 9], trials=1000)
+
+
+def test_many_levels_are_compared_with_the_baseline() -> None:
+    vary = {"task.batch": list(range(1, 15))}
+    text = first(vary, [500, *[900] * 3, *range(800, 600, -25), 490, 100])
+    assert (
+        " Compared with `task.batch = 1` (50 %), 11 of the 13 others converged clearly more often (`task.batch = 2`, "
+        "`task.batch = 3` and `task.batch = 4` by 40 points; `task.batch = 5` by 30; `task.batch = 6` by 28; "
+        "`task.batch = 7` by 25; `task.batch = 8` by 22; `task.batch = 9` by 20; 3 more), 1 clearly less often "
+        "(`task.batch = 14` by 40 points); the interval of 1 overlaps with its."
+    ) in text
 
 
 def test_names_of_several_settings_are_compared_at_their_best() -> None:
@@ -554,10 +637,20 @@ def test_sizes_are_told_of() -> None:
 
 
 def test_ties_are_told() -> None:
-    text = told({"activation": ["relu", "elu", "tanh", "selu"]}, [500, 500, 900, 520], [60.0, 60.0, 80.0, 60.0])
+    names = ["relu", "elu", "tanh", "selu", "sigmoid", "softplus", "gelu"]
+    text = told({"activation": names}, [500, 500, 900, 520, 600, 700, 800], [60.0, 60.0, 80.0, 60.0, 70.0, 70.0, 70.0])
     assert "with `relu`, and the same in 1 other cell; the interval of 1 more cell overlaps with that." in text
     assert "soonest with `relu`, after a median of 60 steps (the middle half 10 to 90), a median that 2 other" in text
     assert "other cells share, and last with `tanh`, after 80 steps (the middle half 10 to 90)." in text
+
+
+def test_cells_at_the_ends_are_named_in_few_words() -> None:
+    vary = {"activation": ["relu", "elu"], "init": ["normal", "zeros"], "network.bias": [False, True]}
+    assert "In 3 cells all trials converged (`relu`, `zeros`; `zeros`, `network.bias = true`; 95 %" in first(
+        vary, [500, 500, 1000, 1000, 0, 0, 20, 1000]
+    )
+    text = first(vary, [500, 1000, 1000, 1000, 1000, 1000, 1000, 1000])
+    assert "In 7 cells all trials converged (`elu`; `zeros`; `network.bias = true`; 95 %" in text
 
 
 def test_ties_that_the_table_cuts_are_told() -> None:

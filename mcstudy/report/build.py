@@ -1,4 +1,4 @@
-"""The report of a study as a document: what was asked, what came out, what was run."""
+"""The report of a study as a document: the answer, what was asked, what came out, what was run."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from mcstudy.report.document import (
     Strong,
     Text,
 )
+from mcstudy.report.endings import endings
 from mcstudy.report.setup import setup
 from mcstudy.report.size import size
 from mcstudy.report.tables import tables
@@ -57,8 +58,8 @@ def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: 
         images: the figures of `FIGURES` as they were drawn.
         trials: trials per cell.
     """
-    blocks: list[Block] = list(_question(plan))
-    blocks += [Heading(2, "What came out"), *answer(frame, plan.keys, plan.study.baseline), *tables(frame, plan.keys)]
+    blocks: list[Block] = [Paragraph(answer(frame, plan.keys, plan.study.baseline)), *_question(plan)]
+    blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
         found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
         if name in images:
@@ -73,7 +74,8 @@ def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: 
 
 def _question(plan: Plan) -> list[Block]:
     question = plan.study.question or ""
-    return [Paragraph((part,)) for part in re.split(r"\n\s*\n", question.strip()) if part.strip()]
+    parts = [part for part in re.split(r"\n\s*\n", question.strip()) if part.strip()]
+    return [Heading(2, "The question"), *(Paragraph((part,)) for part in parts)] if parts else []
 
 
 def _pictures(drawn: Drawn, heading: str) -> list[Block]:

@@ -8,34 +8,38 @@ from typing import TYPE_CHECKING, Any
 from mcstudy.report import words
 from mcstudy.report.document import Code, Inline, Text
 from mcstudy.report.groups import families
+from mcstudy.statistics import percent_decimals
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Row = dict[str, Any]
 
 _MOST_NAMES = 8
 """Levels that a sentence names."""
 
 
-def comparison(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, int]) -> Text:
+def comparison(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, int], few: int) -> Text:
     """Sentences, each with a blank before it, on how the parts compare; nothing where there are too few.
 
     Args:
         frame: as `mcstudy.statistics.rates` returns it, of one task.
         keys: the varied keys.
         baseline: the position of the level of a key that others are compared with, 0 by default.
+        few: up to so many cells, each is told of by name.
     """
     varied = [key for key in keys if frame[key].nunique() > 1]
     text: list[Inline] = []
     for key in varied:
         if found := families(frame, key):
             text += [" ", *_names(key, found)]
-    if not text and len(varied) == 1 and varied[0] in words.PARTS and len(frame) > 2:
+    if not text and len(varied) == 1 and frame["rate"].nunique() > 1:
         position = baseline.get(varied[0], 0)
-        text += [" ", *_levels(words.records(frame), varied[0], position)]
+        text += [" ", *_levels(words.records(frame), varied[0], position, few)]
     return tuple(text)
 
 
-def _names(key: str, found: list[list[dict[str, Any]]]) -> Iterator[Inline]:
+def _names(key: str, found: list[list[Row]]) -> Iterator[Inline]:
     """From which to which rate the names go, where most of them are, and how much the settings of one matter."""
     best = sorted((levels[0] for levels in found), key=lambda row: row["rate"])
     yield f"Each at the best of its settings, the {len(found)} {key}s go from "
@@ -54,38 +58,75 @@ def _names(key: str, found: list[list[dict[str, Any]]]) -> Iterator[Inline]:
     yield "."
 
 
-def _levels(rows: list[dict[str, Any]], key: str, position: int) -> Iterator[Inline]:
-    """Which levels lie with their whole interval above the baseline's, and which below."""
+def _levels(rows: list[Row], key: str, position: int, few: int) -> Iterator[Inline]:
+    """Which levels lie with their whole interval above the baseline's, and which below, and by how much."""
     first = rows[position]
     others = sorted((row for row in rows if row is not first), key=lambda row: -row["rate"])
     above = [row for row in others if row["rate_low"] > first["rate_high"]]
-    below = [row for row in others if row["rate_high"] < first["rate_low"]]
+    below = [row for row in others if row["rate_high"] < first["rate_low"]][::-1]
+    level = [row for row in rows if row is not first and not any(row is other for other in (*above, *below))]
+    base = words.level(key, first[key])
+    if len(rows) <= few:
+        yield from _few(above, below, [words.level(key, row[key]) for row in level], first, key)
+        return
     yield "Compared with "
-    yield from _told(first, key)
-    yield f", {len(above) or 'none'} of the {len(others)} others converged clearly more often"
-    yield from _list(above, key)
+    yield base
+    yield f" ({_percent(first)}), {len(above) or 'none'} of the {len(others)} others converged clearly more often"
+    yield from _list(above, first, key)
     yield f", {len(below) or 'none'} clearly less often"
-    yield from _list(below[::-1], key)
-    near = len(others) - len(above) - len(below)
+    yield from _list(below, first, key)
+    near = len(level)
     yield f"; the interval{'s' * (near != 1)} of {near} overlap{'s' * (near == 1)} with its." if near else "."
 
 
-def _list(rows: list[dict[str, Any]], key: str) -> Iterator[Inline]:
+def _few(above: list[Row], below: list[Row], level: list[Code], first: Row, key: str) -> Iterator[Inline]:
+    """Every level by name."""
+    base, told = words.level(key, first[key]), False
+    for found, what in ((above, "more"), (below, "less")):
+        if found:
+            yield "; " if told else ""
+            yield from words.listed((*names, f" ({by})") for names, by in _by(found, first, key))
+            yield f" converged clearly {what} often than "
+            yield base
+            told = True
+    if level:
+        yield "; t" if told else "T"
+        yield "here is no clear difference between "
+        yield base
+        yield " and "
+        yield from words.listed(level, "or")
+    yield "."
+
+
+def _list(rows: list[Row], first: Row, key: str) -> Iterator[Inline]:
+    """Levels and how far they are from the baseline, in brackets."""
     if not rows:
         return
     some = rows[:_MOST_NAMES] if len(rows) > _MOST_NAMES + 1 else rows
-    yield " ("
-    for position, row in enumerate(some):
-        yield ", " if position else ""
-        yield Code(row[key])
-        yield f" {_percent(row)}"
-    yield f" and {len(rows) - len(some)} more)" if len(some) < len(rows) else ")"
+    for position, (names, by) in enumerate(_by(some, first, key)):
+        yield "; " if position else " ("
+        yield from names
+        yield f" {by}"
+    yield f"; {len(rows) - len(some)} more)" if len(some) < len(rows) else ")"
 
 
-def _told(row: dict[str, Any], key: str = "level") -> Iterator[Inline]:
+def _by(rows: list[Row], first: Row, key: str) -> list[tuple[Text, str]]:
+    """The levels with how far they are from the baseline, those of the same distance together."""
+    found: dict[str, list[Inline]] = {}
+    for row in rows:
+        # No more decimals than both rates allow, but enough not to be shown as none.
+        decimals = min(percent_decimals(one["rate"], one["rate_low"], one["rate_high"]) for one in (row, first))
+        shown = words.figure(abs(row["rate"] - first["rate"]), decimals)
+        found.setdefault(shown, []).append(words.level(key, row[key]))
+    told = [f"by {shown}" for shown in found]
+    told[0] += " points"
+    return list(zip(map(words.listed, found.values()), told, strict=True))
+
+
+def _told(row: Row, key: str = "level") -> Iterator[Inline]:
     yield Code(row[key])
     yield f" ({_percent(row)})"
 
 
-def _percent(row: dict[str, Any]) -> str:
+def _percent(row: Row) -> str:
     return words.percent(row["rate"], row["rate_low"], row["rate_high"])

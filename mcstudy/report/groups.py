@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import statistics
 from mcstudy.report import words
+from mcstudy.report.document import Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,3 +44,28 @@ def families(frame: pd.DataFrame, key: str) -> list[list[dict[str, Any]]]:
     if len(found) < 2 or sum(map(len, found.values())) < 2 * len(found):
         return []
     return [sorted(rows, key=lambda row: -row["rate"]) for rows in found.values()]
+
+
+def places(chosen: Sequence[tuple[str, ...]], every: Sequence[tuple[str, ...]], keys: Sequence[str]) -> list[Text]:
+    """Where some cells are among all, in few words: levels that are wholly theirs, then pairs of levels and so on.
+
+    Args:
+        chosen: the labels of those cells, one for each key.
+        every: the labels of all cells.
+        keys: the keys of the labels.
+
+    Returns:
+        A text for each group of cells, and one for each cell that no group holds.
+    """
+    texts, wanted, left = list[Text](), set(chosen), set(chosen)
+    for size in range(1, len(keys) + 1):
+        for positions in itertools.combinations(range(len(keys)), size):
+            groups: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+            for cell in every:
+                groups.setdefault(tuple(cell[i] for i in positions), set()).add(cell)
+            for labels, group in groups.items():
+                if group <= wanted and group & left:
+                    names = [keys[i] for i in positions]
+                    texts.append(words.cell(dict(zip(names, labels, strict=True)), names))
+                    left -= group
+    return texts
