@@ -10,6 +10,7 @@ from mcstudy.report.comparison import comparison
 from mcstudy.report.document import Inline, Strong, Text
 from mcstudy.report.effects import FEW, effects
 from mcstudy.report.groups import by_task, places
+from mcstudy.report.size import smallest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,8 @@ def answer(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, in
         lead: Text = () if task is None else (Strong(task), ": ")
         text += [" " if text else "", *lead, *_rates(words.records(part), others)]
         text += comparison(part, others, baseline or {}, few=FEW)
-        if moved := effects(part, others):
-            text += [" ", *moved]
+        for sentence in (effects(part, others), smallest(part, others)):
+            text += [" ", *sentence] if sentence else []
     return tuple(item for item in text if item)
 
 

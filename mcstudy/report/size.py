@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 HIDDEN = "network.hidden"
 _GOALS = (0.5, 0.9, 0.99)
 """Rates that the text names the smallest network for."""
+_MANY_SIZES = 4
+"""Sizes from which on the answer tells of the smallest."""
 _DEPTHS = ("No hidden layer", "One hidden layer", "Two hidden layers", "Three hidden layers", "Four hidden layers")
 
 
@@ -42,23 +44,54 @@ def _depth(row: dict[str, Any]) -> int:
     return len(json.loads(row[HIDDEN]))
 
 
+def smallest(frame: pd.DataFrame, keys: Sequence[str]) -> Text:
+    """A sentence on the smallest networks above the highest goal that any network is above with its whole interval.
+
+    Nothing where few sizes are varied, or where no network meets a goal.
+
+    Args:
+        frame: as `mcstudy.statistics.rates` returns it, of one task.
+        keys: the varied keys.
+    """
+    if HIDDEN not in keys or frame[HIDDEN].nunique() < _MANY_SIZES:
+        return ()
+    rows = words.records(frame)
+    goal = max((goal for goal in _GOALS if any(row["rate_low"] > goal for row in rows)), default=None)
+    if goal is None:
+        return ()
+    parts: list[Text] = []
+    for depth in sorted({_depth(row) for row in rows}):
+        best = _least([row for row in rows if _depth(row) == depth], goal)
+        name = _depth_name(depth)
+        found: Text = ("none",) if best is None else _named(best, keys)
+        parts.append((f"with {name[0].lower()}{name[1:]} ", *found))
+    return (f"Smallest network clearly above {100 * goal:g} %: ", *_joined(parts), ".")
+
+
+def _depth_name(depth: int) -> str:
+    return _DEPTHS[depth] if depth < len(_DEPTHS) else f"{depth} hidden layers"
+
+
+def _least(rows: list[dict[str, Any]], goal: float) -> dict[str, Any] | None:
+    """The network of fewest parameters above a goal; of several of one size, the one that learns most often."""
+    found = [row for row in rows if row["rate_low"] > goal]
+    return min(found, key=lambda row: (row["parameters"], -row["rate"]), default=None)
+
+
+def _named(row: dict[str, Any], keys: Sequence[str]) -> Text:
+    rate = words.percent(row["rate"], row["rate_low"], row["rate_high"])
+    return (*words.cell(row, keys), f" ({words.count(row['parameters'], 'parameter')}, {rate})")
+
+
 def _smallest(rows: list[dict[str, Any]], depth: int, keys: Sequence[str]) -> Text:
     """The network of fewest parameters above each goal, of one number of hidden layers."""
-    name = _DEPTHS[depth] if depth < len(_DEPTHS) else f"{depth} hidden layers"
     parts: list[Text] = []
     for goal in _GOALS:
-        found = [row for row in rows if row["rate_low"] > goal]
-        least = min((row["parameters"] for row in found), default=0)
-        # Of several of one size, the one that learns most often.
-        best = max((row for row in found if row["parameters"] == least), key=lambda row: row["rate"], default=None)
-        part: list[Inline] = [f"{100 * goal:g} %: "]
+        best = _least(rows, goal)
+        parts.append((f"{100 * goal:g} %: ", *(_named(best, keys) if best else ("none",))))
         if best is None:
-            parts.append((*part, "none"))
             break
-        known = best["rate"], best["rate_low"], best["rate_high"]
-        part += [*words.cell(best, keys), f" ({words.count(least, 'parameter')}, {words.percent(*known)})"]
-        parts.append(tuple(part))
-    return (Strong(name), ". ", *_joined(parts), ".")
+    return (Strong(_depth_name(depth)), ". ", *_joined(parts), ".")
 
 
 def _joined(parts: list[Text]) -> Iterator[Inline]:
