@@ -9,9 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from mcstudy.closeup.basins import basins
+from mcstudy.closeup.landscapes import landscapes
 from mcstudy.closeup.look import Closeup, Look
+from mcstudy.closeup.paths import paths
 from mcstudy.closeup.sample import Sample
+from mcstudy.closeup.starts import starts
 
 __all__ = ["CLOSEUPS", "Closeup", "Look", "Sample"]
 
-CLOSEUPS: Final[dict[str, Callable[[Look], Closeup]]] = {}
+CLOSEUPS: Final[dict[str, Callable[[Look], Closeup]]] = {
+    "starts": starts,
+    "landscapes": landscapes,
+    "basins": basins,
+    "paths": paths,
+}

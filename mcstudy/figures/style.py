@@ -59,6 +59,11 @@ CAUSE_NAMES = {
     "none": "none of these, stuck",
 }
 """How they are called in legends and tables, where not by their own names."""
+START_STYLES: Final[dict[str, dict[str, Any]]] = {
+    "converged": {"color": "#2C7FB8", "marker": "o", "linestyle": "-"},
+    "failed": {"color": "#B2182B", "marker": "x", "linestyle": (0, (4, 1.5))},
+}
+"""Single trials by what becomes of them, their starts and paths: blue those that converge, red all others."""
 
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: Final[tuple[Any, ...]] = (

@@ -1,0 +1,156 @@
+"""Loss, gradient and weights of single trials over the steps, of those that converge and of those that fail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcstudy.closeup.look import MOST_CELLS
+from mcstudy.closeup.short import short_names
+from mcstudy.engine.measure import gradients
+
+if TYPE_CHECKING:
+    from mcstudy.closeup.look import Look
+    from mcstudy.closeup.sample import Sample
+    from mcstudy.plan import Cell
+
+Array = NDArray[Any]
+
+MOST_TRIALS, MOST_CHECKS, MOST_LINES, MOST_SUMS = 20, 80, 60, 2_000_000_000
+"""Trials of a kind, checks of them and weights that are drawn; sums of products that gradients of a cell may take."""
+FEW = 4
+"""Parameters of a network up to which those of all trials are drawn, not those of one."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Some trials of one kind, converged or failed.
+
+    Attributes:
+        trials: how many of the sample are of this kind; below, (n,) stands for those that are drawn, the first ones.
+        steps: (checks,) the step of each check; of many checks some.
+        loss: (n, checks) evaluation loss, NaN after a trial's end.
+        norm: (n, checks) Euclidean norm of its gradient, likewise.
+        weights: (lines, checks, parameters) of all n trials, or of one.
+        one: the number of that one trial, or None.
+    """
+
+    trials: int
+    steps: Array
+    loss: Array
+    norm: Array
+    weights: Array
+    one: int | None
+
+
+@dataclass(frozen=True)
+class Course:
+    """A cell's trials of both kinds.
+
+    Attributes:
+        cell: the cell's id.
+        title: its labels.
+        sample: trials that were looked at, the first ones of the cell.
+        names: (parameters,) that are drawn.
+        parameters: how many the network has.
+        threshold: the loss at which a trial counts as converged, or None.
+        kinds: "converged" and "failed", each where there is one.
+    """
+
+    cell: str
+    title: str
+    sample: int
+    names: tuple[str, ...]
+    parameters: int
+    threshold: float | None
+    kinds: dict[str, Kind]
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The courses of a study's cells; `cells` are their ids, `of` how many cells are trained at all."""
+
+    shown: tuple[Course, ...]
+    of: int
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The ids of the cells that are shown."""
+        return tuple(one.cell for one in self.shown)
+
+
+def paths(look: Look) -> Paths:
+    """The courses of a few cells: the baseline and its like with other levels of the first key, then others."""
+    trained, of = look.choose(_trained)
+    return Paths(tuple(_course(look, cell) for cell in _chosen(look, trained)), of)
+
+
+def _trained(cell: Cell) -> bool:
+    return bool(cell.settings["train"]["steps"])
+
+
+def _chosen(look: Look, others: list[Cell]) -> list[Cell]:
+    levels = {key: list(look.rates[key].unique()) for key in look.plan.keys}
+    varied = [key for key in levels if len(levels[key]) > 1]
+    baseline = look.plan.study.baseline
+
+    def alike(cell: Cell) -> bool:
+        return _trained(cell) and all(cell.labels[key] == levels[key][baseline.get(key, 0)] for key in varied[1:])
+
+    first, _ = look.choose(alike)
+    cells = {cell.id: cell for cell in [*first, *others]}
+    return sorted(list(cells.values())[:MOST_CELLS], key=lambda cell: cell.index)
+
+
+def _course(look: Look, cell: Cell) -> Course:
+    sample = look.sample(cell)
+    converged = sample.converged
+    drawn = np.unique(np.linspace(0, cell.parameters - 1, min(cell.parameters, MOST_LINES)).round().astype(int))
+    names = short_names(cell.layers)
+    kinds = {
+        name: _kind(sample, np.flatnonzero(which), drawn)
+        for name, which in (("converged", converged), ("failed", ~converged))
+        if which.any()
+    }
+    return Course(
+        cell=cell.id,
+        title=look.title(cell),
+        sample=len(converged),
+        names=tuple(names[i] for i in drawn),
+        parameters=cell.parameters,
+        threshold=cell.settings["converge"]["loss"],
+        kinds=kinds,
+    )
+
+
+def _kind(sample: Sample, which: Array, drawn: Array) -> Kind:
+    first = which[:MOST_TRIALS]
+    cell, task = sample.cell, sample.cell.settings["task"]
+    points = task["size"] if task["samples"] == "trial" else len(sample.program.points[0]) // task["n_inputs"]
+    checks = max(2, min(MOST_CHECKS, MOST_SUMS // (points * max(1, cell.parameters) * len(first))))
+    last = int(sample.ends[first].max())
+    kept = np.unique(np.linspace(0, last, min(checks, last + 1)).round().astype(int))
+    # Each trial's own last check too, for that is where it converged.
+    kept = np.union1d(kept, sample.ends[first]) if checks == MOST_CHECKS else kept
+    parameters = sample.parameters[np.ix_(first, kept)]
+    known = kept <= sample.ends[first][:, None]
+    norm = np.full(known.shape, np.nan)
+    with np.errstate(all="ignore"):
+        found = gradients(sample.program, np.repeat(first, len(kept))[known.ravel()], parameters[known])
+        norm[known] = np.sqrt(np.square(found.astype(np.float64)).sum(axis=1))
+    few = cell.parameters <= FEW
+    one = None if few else _typical(sample, first)
+    weights = parameters if one is None else parameters[first == one]
+    loss = sample.loss[np.ix_(first, kept)]
+    return Kind(len(which), sample.steps[kept], loss, norm, weights[:, :, drawn], one)
+
+
+def _typical(sample: Sample, trials: Array) -> int:
+    """The trial in the middle: of those that converge by their steps, of others by their last loss."""
+    lasts = sample.loss[trials, sample.ends[trials]].astype(np.float64)
+    by = sample.ends[trials] if sample.converged[trials[0]] else np.where(np.isfinite(lasts), lasts, np.inf)
+    order = np.argsort(by, kind="stable")
+    return int(trials[order[(len(order) - 1) // 2]])
