@@ -9,10 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mcstudy.figures.basins import draw_basins
 from mcstudy.figures.cells import draw_causes, draw_outcomes, draw_rates
+from mcstudy.figures.landscapes import draw_landscapes
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
+from mcstudy.figures.paths import draw_paths
 from mcstudy.figures.size import draw_size
+from mcstudy.figures.starts import draw_starts
 from mcstudy.figures.style import png, theme, uncollected
 
 if TYPE_CHECKING:
@@ -132,6 +136,45 @@ FIGURES: dict[str, Drawing] = {
             "panels have room for it, the range from the 10th to the 90th percentile (band between thin lines); a "
             "black dotted line marks the loss at which a trial counts as converged. A converged trial keeps its last "
             "loss, a diverged one counts as infinite and leaves at the top.",
+        ),
+        Drawing(
+            "starts",
+            "Which starts fail",
+            "starts",
+            draw_starts,
+            "The parameters that trials start from, of up to 20,000 trials of each cell: trials that converged and "
+            "trials that did not (as a histogram, the second on top of the first; as dots, the first 3,000). With more "
+            "than two parameters, the share that converged for each pattern of signs, with 95 % Wilson intervals.",
+        ),
+        Drawing(
+            "landscapes",
+            "How single trials move",
+            "landscapes",
+            draw_landscapes,
+            "The evaluation loss over the parameters, and the first trials of each cell on it. Over one parameter: "
+            "where trials start (strokes below the curve) and end (marks on it), and how the parameter moves as the "
+            "steps go down, for the first of either kind, until the last of those has converged. Over two: loss as "
+            "shades of grey on a logarithmic scale, starts (small marks), the ways of the first of either kind, and "
+            "their ends (squares). Where each trial has samples of its own, the loss is the mean over those of the "
+            "first eight trials.",
+        ),
+        Drawing(
+            "basins",
+            "Where each start leads",
+            "basins",
+            draw_basins,
+            "How the first trial from each point of the grid of starting parameters ended; of those that converged, "
+            "the darker took the more steps.",
+        ),
+        Drawing(
+            "paths",
+            "What single trials do",
+            "paths",
+            draw_paths,
+            "Trials that converged (left) beside trials that did not (right), each line one of them: the evaluation "
+            "loss, with a dotted line at the loss that counts as converged; the Euclidean norm of its gradient over "
+            "all evaluation points, without dropout, noise and penalties; and the parameters, of networks with more "
+            "than four those of one trial in the middle of those drawn. The steps of the two columns differ in length.",
         ),
     )
 }
