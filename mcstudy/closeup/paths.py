@@ -21,7 +21,7 @@ Array = NDArray[Any]
 
 MOST_TRIALS, MOST_CHECKS, MOST_LINES, MOST_SUMS = 20, 80, 60, 2_000_000_000
 """Trials of a kind, checks of them and weights that are drawn; sums of products that gradients of a cell may take."""
-FEW = 4
+FEW = 2
 """Parameters of a network up to which those of all trials are drawn, not those of one."""
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mcstudy.figures import FIGURES, Drawn
 from mcstudy.outcomes import OUTCOMES
@@ -28,6 +28,7 @@ from mcstudy.report.document import (
 from mcstudy.report.endings import endings
 from mcstudy.report.setup import setup
 from mcstudy.report.size import size
+from mcstudy.report.starts import starts
 from mcstudy.report.tables import tables
 
 if TYPE_CHECKING:
@@ -48,8 +49,17 @@ _DEFINITIONS = {
 _TEXTS = {"size": size, "causes": causes}
 """What stands between the heading of a figure and the figure."""
 
+_CLOSE_TEXTS = {"starts": starts}
+"""Likewise, made of the closeup that the figure draws."""
 
-def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: int) -> Document:
+
+def build(
+    plan: Plan,
+    frame: pd.DataFrame,
+    images: Mapping[str, Drawn],
+    trials: int,
+    closeups: Mapping[str, Any] | None = None,
+) -> Document:
     """The document.
 
     Args:
@@ -57,11 +67,14 @@ def build(plan: Plan, frame: pd.DataFrame, images: Mapping[str, Drawn], trials: 
         frame: their rates, as `mcstudy.statistics.rates` returns them.
         images: the figures of `FIGURES` as they were drawn.
         trials: trials per cell.
+        closeups: what `mcstudy.closeup.CLOSEUPS` made, by name; by default none.
     """
     blocks: list[Block] = [Paragraph(answer(frame, plan.keys, plan.study.baseline)), *_question(plan)]
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
         found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
+        if name in _CLOSE_TEXTS and closeups:
+            found = _CLOSE_TEXTS[name](closeups[drawing.frame], plan.keys)
         if name in images:
             found += _pictures(images[name], drawing.heading)
         if found:
