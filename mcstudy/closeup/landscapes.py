@@ -125,4 +125,5 @@ def _loss(sample: Sample, points: Array) -> Array:
     own = sample.cell.settings["task"]["samples"] == "trial"
     trials = range(min(OWN_SETS, len(sample.outcome)) if own else 1)
     with np.errstate(all="ignore"):
-        return np.mean([losses(sample.program, trial, points).astype(np.float64) for trial in trials], axis=0)
+        found = [losses(sample.program, trial, points) for trial in trials]
+        return np.asarray(np.mean(found, axis=0, dtype=np.float64))

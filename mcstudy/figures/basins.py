@@ -101,7 +101,8 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
         bar.grid(False)
         bar.set_xticks([])
         bar.yaxis.tick_right()
-        bar.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        # Its name stands above it, so no number at its upper end.
+        bar.set_yticks([tick for tick in MaxNLocator(6, integer=True).tick_values(0, most) if 0 <= tick < 0.97 * most])
         bar.yaxis.set_major_formatter(FuncFormatter(style.thousands))
         bar.tick_params(length=0)
         bar.set_title("steps", size=style.SMALL, loc="left", pad=2.0)

@@ -19,6 +19,7 @@ _CURVE, _WAYS, _MAP = 1.35, 0.95, 3.1
 _ROWS = 3
 """Rows of two panels on a page."""
 _LEVELS = 12
+_STEPS = [1, 2, 2.5, 5, 10]
 
 
 def draw_landscapes(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
@@ -33,13 +34,20 @@ def draw_landscapes(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
     Yields:
         The pages.
     """
+    from matplotlib.lines import Line2D
+
     shown = closeup.shown
     height = max(_CURVE + _WAYS if len(one.names) == 1 else _MAP for one in shown) + _TITLE + _FOOT
     width = (style.WIDTH - 2 * _LEFT - _GAP / 2 - 0.15) / 2
     for first in range(0, len(shown), 2 * _ROWS):
         page = shown[first : first + 2 * _ROWS]
         canvas = Canvas(LEGEND + height * -(-len(page) // 2))
-        canvas.legend(trial_handles(), ["start and way of a trial that converged", "of one that did not"])
+        handles, labels = trial_handles(), ["start and way of a trial that converged", "of one that did not"]
+        if any(len(one.names) == 2 for one in page):
+            square: dict[str, Any] = {"linestyle": "", "markeredgecolor": "k", "markersize": 4.2}
+            handles.append(Line2D([], [], marker="s", markerfacecolor="0.8", **square))
+            labels.append("its end")
+        canvas.legend(handles, labels)
         for number, one in enumerate(page):
             left = _LEFT + (number % 2) * (width + _LEFT + _GAP / 2)
             top = LEGEND + (number // 2) * height
@@ -74,13 +82,13 @@ def _draw_curve(canvas: Canvas, one: Any, left: float, top: float, width: float)
     _draw_ways(ways, one)
     for axes in (curve, ways):
         axes.set_xlim(x[0], x[-1])
-        axes.xaxis.set_major_locator(MaxNLocator(7))
+        axes.xaxis.set_major_locator(MaxNLocator(7, steps=_STEPS))
     curve.tick_params(labelbottom=False)
-    curve.yaxis.set_major_locator(MaxNLocator(4))
+    curve.yaxis.set_major_locator(MaxNLocator(4, steps=_STEPS))
     curve.set_ylabel("evaluation loss")
     ways.set_ylabel("steps")
     ways.set_xlabel(f"{one.names[0]}", labelpad=1.0)
-    ways.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    ways.yaxis.set_major_locator(MaxNLocator(3, integer=True, steps=_STEPS))
     ways.yaxis.set_major_formatter(FuncFormatter(style.thousands))
     for axes in (curve, ways):
         axes.yaxis.set_label_coords(-0.5 / width, 0.5)
@@ -118,7 +126,7 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
         axes.plot(path[:, 0], path[:, 1], linestyle=look["linestyle"], **line)
     for kind, which in (("failed", ~one.converged), ("converged", one.converged)):
         look = style.START_STYLES[kind]
-        size = 2.6 if kind == "converged" else 3.0
+        size = 1.8 if kind == "converged" else 2.6
         marks: dict[str, Any] = {"color": look["color"], "linestyle": "", "zorder": 3}
         axes.plot(*one.starts[which].T, marker=look["marker"], markersize=size, markeredgewidth=0.6, alpha=0.6, **marks)
         drawn = one.ends[one.drawn][one.converged[one.drawn] == (kind == "converged")]
@@ -128,13 +136,14 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
     axes.set_xlim(one.axes[0][0], one.axes[0][-1])
     axes.set_ylim(one.axes[1][0], one.axes[1][-1])
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_locator(MaxNLocator(6, steps=_STEPS))
     axes.set_xlabel(one.names[0], labelpad=1.0)
     axes.set_ylabel(one.names[1])
     axes.yaxis.set_label_coords(-0.5 / width, 0.5)
     bar = canvas.axes(left + width - 0.3, top, 0.1, _MAP)
     canvas.figure.colorbar(filled, cax=bar).outline.set_visible(False)  # type: ignore[operator]
-    exponents = np.arange(np.ceil(levels[0]), np.floor(levels[-1]) + 1)
+    # Its name stands above it, so no number at its upper end.
+    exponents = np.arange(np.ceil(levels[0]), levels[-1] - 0.03 * (levels[-1] - levels[0]))
     bar.set_yticks(exponents, [style.power_of_ten(10.0**e) for e in exponents])
     bar.tick_params(length=0)
     bar.set_title("loss", size=style.SMALL, loc="left", pad=2.0)

@@ -59,7 +59,7 @@ def _draw_cell(canvas: Canvas, one: Any, top: float) -> None:
         loss, norm, weights = (canvas.axes(left, at, width, _TALL) for at in tops)
         _draw_lines(loss, kind.steps, kind.loss, name, limits[0])
         _draw_lines(norm, kind.steps, kind.norm, name, limits[1])
-        _draw_weights(weights, one, kind, last=column == 1 or "failed" not in one.kinds)
+        _draw_weights(weights, one, kind, name, last=column == 1 or "failed" not in one.kinds)
         if one.threshold and one.threshold > 0:
             loss.axhline(one.threshold, color="0.25", linewidth=0.8, linestyle=(0, (1, 2)))
         for axes in (loss, norm, weights):
@@ -123,11 +123,11 @@ def _draw_lines(
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _draw_weights(axes: Axes, one: Any, kind: Any, last: bool) -> None:
+def _draw_weights(axes: Axes, one: Any, kind: Any, which: str, last: bool) -> None:
     """Few parameters in a colour each, of all trials; many of one trial alone."""
     values = np.where(np.isfinite(kind.weights), kind.weights, np.nan).astype(np.float64)
     few = len(one.names) <= style.LEVELS
-    colors = style.colors()
+    colors = style.colors() if len(one.names) > 1 else [style.START_STYLES[which]["color"]]
     for i, name in enumerate(one.names):
         color = colors[i % len(colors)]
         dash = style.DASHES[i % len(style.DASHES)]
@@ -139,16 +139,18 @@ def _draw_weights(axes: Axes, one: Any, kind: Any, last: bool) -> None:
     if len(usable):
         low, high = np.quantile(usable, [0.002, 0.998])
         axes.set_ylim(low - 0.08 * (high - low or 1), high + 0.08 * (high - low or 1))
-    if few and last:
+    if len(one.names) == 1:
+        axes.text(0.99, 0.95, one.names[0], transform=axes.transAxes, ha="right", va="top", size=style.SMALL)
+    elif few and last:
         place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
         for line in axes.legend(**place, labelspacing=0.25, handlelength=1.8, borderpad=0.2).get_lines():
             line.set(alpha=1.0, linewidth=1.3)
     if kind.one is not None:
         count = len(one.names)
-        which = f"{count} of {one.parameters:,}" if count < one.parameters else f"all {count}"
+        text = f"{count} of {one.parameters:,}" if count < one.parameters else f"all {count}"
         box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
         place = {"transform": axes.transAxes, "ha": "right", "va": "top", "size": style.SMALL, "bbox": box}
-        axes.text(0.99, 0.96, f"{which} of trial {kind.one:,}", **place)
+        axes.text(0.99, 0.96, f"{text} of trial {kind.one:,}", **place)
 
 
 def _steps(axes: Axes, last: int, named: bool) -> None:

@@ -18,6 +18,7 @@ _LEFT, _RIGHT, _TITLE, _FOOT = 0.6, 0.16, 0.26, 0.42
 _HISTOGRAM, _SCATTER, _ROW = 1.35, 2.7, 0.15
 _ACROSS = 2
 _BINS = 60
+_HATCHES = ("", "////////")
 _MOST_DOTS = 3000
 """Dots of a scatter, above which they hide each other."""
 
@@ -33,14 +34,23 @@ def draw_starts(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
     Yields:
         The page.
     """
+    from matplotlib.patches import Patch
+
     shown = closeup.shown
     lines = [shown[i : i + _ACROSS] for i in range(0, len(shown), _ACROSS)]
     heights = [_TITLE + _FOOT + max(map(_height, line)) for line in lines]
-    canvas = Canvas(LEGEND + sum(heights))
-    canvas.legend(trial_handles(line=False), ["trials that converged", "trials that did not"])
+    counts = {min(3, len(one.names)) for one in shown}
+    head = LEGEND if counts & {1, 2} else 0.0
+    canvas = Canvas(head + sum(heights))
+    looks = [style.START_STYLES[kind] for kind in ("converged", "failed")]
+    handles = trial_handles(line=False)
+    if 1 in counts:
+        handles = [Patch(**_bar(look, hatch)) for look, hatch in zip(looks, _HATCHES, strict=True)]
+    if head:
+        canvas.legend(handles, ["trials that converged", "trials that did not"])
     width = style.WIDTH / _ACROSS
     for row, line in enumerate(lines):
-        top = LEGEND + sum(heights[:row])
+        top = head + sum(heights[:row])
         for number, one in enumerate(line):
             count = len(one.names)
             left = number * width + (_LEFT if count < 3 else _pattern_width(one))
@@ -64,6 +74,10 @@ def _height(one: Any) -> float:
     return _SCATTER if len(one.names) == 2 else max(1.0, _ROW * len(one.patterns))
 
 
+def _bar(look: Any, hatch: str) -> dict[str, Any]:
+    return {"facecolor": look["color"], "edgecolor": "white", "linewidth": 0.0, "hatch": hatch}
+
+
 def _draw_histogram(axes: Axes, one: Any) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -74,17 +88,15 @@ def _draw_histogram(axes: Axes, one: Any) -> None:
     edges = wide * np.arange(np.floor(low / wide), np.ceil(high / wide) + 1)
     parts = [starts[one.converged], starts[~one.converged]]
     looks = [style.START_STYLES[kind] for kind in ("converged", "failed")]
-    hatch = ["", "////////"]
     below = np.zeros(len(edges) - 1)
-    for part, look, pattern in zip(parts, looks, hatch, strict=True):
+    for part, look, pattern in zip(parts, looks, _HATCHES, strict=True):
         counts = np.histogram(part, edges)[0].astype(float)
-        fill: dict[str, Any] = {"facecolor": look["color"], "edgecolor": "white", "linewidth": 0.0, "hatch": pattern}
-        axes.stairs(below + counts, edges, baseline=below, fill=True, **fill)
+        axes.stairs(below + counts, edges, baseline=below, fill=True, **_bar(look, pattern))
         below += counts
     axes.axvline(0, color="0.2", linewidth=0.7)
     axes.set_ylim(0, 1.05 * max(1.0, below.max()))
     axes.set_xlim(edges[0], edges[-1])
-    axes.xaxis.set_major_locator(MaxNLocator(7))
+    axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(style.thousands))
     axes.set_xlabel(f"{one.names[0]} at the start", labelpad=1.0)
@@ -103,7 +115,7 @@ def _draw_scatter(axes: Axes, one: Any) -> None:
     axes.axhline(0, color="0.2", linewidth=0.7)
     axes.axvline(0, color="0.2", linewidth=0.7)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(7))
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel(f"{one.names[0]} at the start", labelpad=1.0)
     axes.set_ylabel(f"{one.names[1]} at the start")
 

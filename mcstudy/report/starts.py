@@ -66,7 +66,8 @@ def _finding(one: Signs) -> _Finding:
     counts = {condition: one.where(condition) for condition in one.conditions()}
     whole = [condition for condition, count in counts.items() if count.failed == everything.failed]
     if whole:
-        return _Finding("split", (min(whole, key=lambda condition: counts[condition].trials),))
+        narrowest = min(whole, key=lambda condition: counts[condition].trials)
+        return _Finding("split" if counts[narrowest].converged else "cut", (narrowest,))
     least = max(_LEAST, _SHARE * everything.trials)
     fatal = [condition for condition, count in counts.items() if count.trials >= least and not count.converged]
     safe = [condition for condition, count in counts.items() if count.trials >= least and not count.failed]
@@ -116,11 +117,11 @@ def _split(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
     yield f", and none of the {words.count(outside, 'start')} "
     yield from _opposite(condition, group)
     yield " failed"
-    if within.converged:
-        yield f"; of the {words.count(within.trials, 'start')} at "
-        yield from (_code(condition), f", {within.converged:,} converged ({words.percent(*within.rate)})")
-    else:
-        yield from ("; no trial converged that started at ", _code(condition))
+    yield f"; of the {words.count(within.trials, 'start')} at "
+    converged = (
+        f"{within.converged:,} converged ({words.percent(*within.rate)})" if within.converged else "none converged"
+    )
+    yield from (_code(condition), f", {converged}")
 
 
 def _certain(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
@@ -218,33 +219,35 @@ def _products(group: Sequence[Signs], known: Sequence[Signs], varied: Sequence[s
 
 
 def _table(known: Sequence[Signs], keys: Sequence[str]) -> list[Block]:
-    order = sorted(known, key=lambda one: not (one.all.failed and one.all.converged))
+    telling = [one for one in known if one.all.failed and one.all.converged]
     shown: list[Signs] = []
-    for one in order:
+    for one in telling or known:
         if not shown or sum(len(each.patterns) for each in [*shown, one]) <= _ROWS:
             shown.append(one)
     header = (*keys, "start", "trials", "failures", "converged (%)", "95 % interval")
     rows: list[tuple[Text, ...]] = []
-    for one in sorted(shown, key=known.index):
+    for one in shown:
         labels: list[Text] = [(Code(one.labels[key]),) for key in keys]
         # Those of most trials, where there are too many, in the order that all have.
         most = sorted(one.patterns, key=lambda pattern: -one.patterns[pattern].trials)[:_ROWS]
         for pattern in (pattern for pattern in one.patterns if pattern in most):
             count = one.patterns[pattern]
-            numbers = (f"{count.trials:,}", f"{count.failed:,}")
-            numbers += (words.bare_percent(*count.rate), words.interval(*count.rate))
+            numbers = [f"{count.trials:,}", f"{count.failed:,}"]
+            numbers += [words.bare_percent(*count.rate), words.interval(*count.rate)]
             rows.append((*labels, (_code(pattern),), *((number,) for number in numbers)))
     blocks: list[Block] = [Table(header, tuple(rows), frozenset(range(len(header) - 4, len(header))))]
-    left = len(known) - len(shown)
+    alike, more = len(known) - len(telling or known), len(telling or known) - len(shown)
+    left = [words.count(more, "more cell")] * (more > 0)
+    left += [f"{words.count(alike, 'cell')} in which all trials ended alike"] * (alike > 0)
     if left:
-        which = words.count(left, "other cell")
-        blocks.append(Paragraph((f"Left out: {which}, first of all those in which all trials ended alike.",)))
+        blocks.append(Paragraph(("Left out: ", *words.listed(left), ".")))
     if sum(len(one.patterns) for one in shown) > _ROWS:
         blocks.append(Paragraph((f"Only the {_ROWS} patterns of most trials are shown.",)))
     return blocks
 
 
 _SENTENCES: Final[dict[str, Callable[[_Finding, Sequence[Signs]], Iterator[Inline]]]] = {
+    "cut": _split,
     "split": _split,
     "certain": _certain,
     "mixed": _mixed,
