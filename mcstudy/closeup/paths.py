@@ -21,21 +21,22 @@ Array = NDArray[Any]
 
 MOST_TRIALS, MOST_CHECKS, MOST_LINES, MOST_SUMS = 20, 80, 60, 2_000_000_000
 """Trials of a kind, checks of them and weights that are drawn; sums of products that gradients of a cell may take."""
-FEW = 2
-"""Parameters of a network up to which those of all trials are drawn, not those of one."""
+FEW, EARLY = 2, 0.06
+"""Parameters of a network up to which those of all trials are drawn, not those of one; share of the steps of a kind of
+trials that is early."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Some trials of one kind, converged or failed.
+    """Trials of one kind, converged or failed, of which the first n are drawn.
 
     Attributes:
-        trials: how many of the sample are of this kind; below, (n,) stands for those that are drawn, the first ones.
+        trials: how many of the sample are of this kind.
         steps: (checks,) the step of each check; of many checks some.
         loss: (n, checks) evaluation loss, NaN after a trial's end.
         norm: (n, checks) Euclidean norm of its gradient, likewise.
-        weights: (lines, checks, parameters) of all n trials, or of one.
-        one: the number of that one trial, or None.
+        weights: (n, checks, drawn parameters), or (1, checks, drawn parameters) of one of the trials alone.
+        one: the number of that one, or None.
     """
 
     trials: int
@@ -57,6 +58,7 @@ class Course:
         names: (parameters,) that are drawn.
         parameters: how many the network has.
         threshold: the loss at which a trial counts as converged, or None.
+        early: whether the loss falls so early that steps are to be seen on a logarithmic scale.
         kinds: "converged" and "failed", each where there is one.
     """
 
@@ -66,6 +68,7 @@ class Course:
     names: tuple[str, ...]
     parameters: int
     threshold: float | None
+    early: bool
     kinds: dict[str, Kind]
 
 
@@ -122,6 +125,7 @@ def _course(look: Look, cell: Cell) -> Course:
         names=tuple(names[i] for i in drawn),
         parameters=cell.parameters,
         threshold=cell.settings["converge"]["loss"],
+        early=any(map(_early, kinds.values())),
         kinds=kinds,
     )
 
@@ -146,6 +150,19 @@ def _kind(sample: Sample, which: Array, drawn: Array) -> Kind:
     weights = parameters if one is None else parameters[first == one]
     loss = sample.loss[np.ix_(first, kept)]
     return Kind(len(which), sample.steps[kept], loss, norm, weights[:, :, drawn], one)
+
+
+def _early(kind: Kind) -> bool:
+    """Whether most of what the logarithm of the loss falls by, in the median trial, it falls in the first steps."""
+    soon = int(np.searchsorted(kind.steps, EARLY * kind.steps[-1], side="right")) - 1
+    if soon < 1:
+        return False
+    with np.errstate(all="ignore"):
+        logs = np.log(kind.loss.astype(np.float64))
+    last = np.array([line[np.isfinite(line)][-1] if np.isfinite(line).any() else np.nan for line in logs])
+    by_then = np.where(np.isfinite(logs[:, soon]), logs[:, soon], last)
+    fallen = (logs[:, 0] - by_then)[logs[:, 0] > last], (logs[:, 0] - last)[logs[:, 0] > last]
+    return bool(len(fallen[0]) and np.median(fallen[0] / fallen[1]) > 0.5)
 
 
 def _typical(sample: Sample, trials: Array) -> int:

@@ -28,7 +28,7 @@ def draw_paths(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
 
     Args:
         closeup: as `mcstudy.closeup` makes it: `shown`, of which each has `cell`, `title`, `sample`, `names` (drawn
-            parameters), `parameters`, `threshold` and `kinds`: "converged" and "failed" to `trials`, `steps`
+            parameters), `parameters`, `threshold`, `early` and `kinds`: "converged" and "failed" to `trials`, `steps`
             (checks,), `loss` and `norm` (trials, checks), `weights` (lines, checks, drawn parameters), `one`.
         keys: the varied keys; the titles tell them.
 
@@ -57,13 +57,14 @@ def _draw_cell(canvas: Canvas, one: Any, top: float) -> None:
             continue
         tops = [top + _TITLE + _HEAD + row * (_TALL + _BETWEEN) for row in range(3)]
         loss, norm, weights = (canvas.axes(left, at, width, _TALL) for at in tops)
-        _draw_lines(loss, kind.steps, kind.loss, name, limits[0])
-        _draw_lines(norm, kind.steps, kind.norm, name, limits[1])
-        _draw_weights(weights, one, kind, name, last=column == 1 or "failed" not in one.kinds)
+        steps = _places(kind.steps, one.early)
+        _draw_lines(loss, steps, kind.loss, name, limits[0])
+        _draw_lines(norm, steps, kind.norm, name, limits[1])
+        _draw_weights(weights, one, kind, steps, name, last=column == 1 or "failed" not in one.kinds)
         if one.threshold and one.threshold > 0:
             loss.axhline(one.threshold, color="0.25", linewidth=0.8, linestyle=(0, (1, 2)))
         for axes in (loss, norm, weights):
-            _steps(axes, int(kind.steps[-1]), axes is weights)
+            _steps(axes, kind.steps, one.early, axes is weights)
         columns.append((loss, norm, weights))
     for row, text in enumerate(("evaluation loss", "norm of its gradient", "parameters")):
         columns[0][row].set_ylabel(text)
@@ -123,43 +124,63 @@ def _draw_lines(
     axes.yaxis.set_minor_locator(NullLocator())
 
 
-def _draw_weights(axes: Axes, one: Any, kind: Any, which: str, last: bool) -> None:
-    """Few parameters in a colour each, of all trials; many of one trial alone."""
+def _draw_weights(axes: Axes, one: Any, kind: Any, steps: NDArray[Any], which: str, last: bool) -> None:
+    """A colour for each of few parameters, for each layer's weights and biases of many."""
     values = np.where(np.isfinite(kind.weights), kind.weights, np.nan).astype(np.float64)
-    few = len(one.names) <= style.LEVELS
-    colors = style.colors() if len(one.names) > 1 else [style.START_STYLES[which]["color"]]
-    for i, name in enumerate(one.names):
-        color = colors[i % len(colors)]
-        dash = style.DASHES[i % len(style.DASHES)]
-        for number, line in enumerate(values[:, :, i]):
-            label = name if number == 0 and few else "_"
-            look: dict[str, Any] = {"linewidth": 0.7 if few else 0.6, "alpha": 0.8 if few else 0.6}
-            axes.plot(kind.steps, line, color=color, linestyle=dash if few else "-", label=label, **look)
+    labels = list(one.names)
+    if len(labels) > style.LEVELS:
+        labels = [name.partition("[")[0] for name in labels]
+    places = list(dict.fromkeys(labels))
+    colors = style.colors() if len(places) > 1 else [style.START_STYLES[which]["color"]]
+    named: set[str] = set()
+    for i, label in enumerate(labels):
+        place = places.index(label)
+        for line in values[:, :, i]:
+            text = "_" if label in named else label
+            named.add(label)
+            look: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.8, "linestyle": style.DASHES[place % style.LEVELS]}
+            axes.plot(steps, line, color=colors[place % len(colors)], label=text, **look)
     usable = values[np.isfinite(values)]
     if len(usable):
         low, high = np.quantile(usable, [0.002, 0.998])
         axes.set_ylim(low - 0.08 * (high - low or 1), high + 0.08 * (high - low or 1))
-    if len(one.names) == 1:
-        axes.text(0.99, 0.95, one.names[0], transform=axes.transAxes, ha="right", va="top", size=style.SMALL)
-    elif few and last:
-        place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
-        for line in axes.legend(**place, labelspacing=0.25, handlelength=1.8, borderpad=0.2).get_lines():
+    if len(places) > 1 and last:
+        side: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
+        for line in axes.legend(**side, labelspacing=0.25, handlelength=1.8, borderpad=0.2).get_lines():
             line.set(alpha=1.0, linewidth=1.3)
+    text = places[0] if len(places) == 1 else ""
     if kind.one is not None:
         count = len(one.names)
         text = f"{count} of {one.parameters:,}" if count < one.parameters else f"all {count}"
-        box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
-        place = {"transform": axes.transAxes, "ha": "right", "va": "top", "size": style.SMALL, "bbox": box}
-        axes.text(0.99, 0.96, f"{text} of trial {kind.one:,}", **place)
+        text += f" of trial {kind.one:,}"
+    box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
+    if text:
+        corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "top", "size": style.SMALL}
+        axes.text(0.99, 0.96, text, **corner, bbox=box)
 
 
-def _steps(axes: Axes, last: int, named: bool) -> None:
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+def _places(steps: NDArray[Any], early: bool) -> NDArray[Any]:
+    """Where steps are drawn: on a logarithmic scale 0 stands at half of the first check after it."""
+    return np.maximum(steps, steps[1] / 2) if early and len(steps) > 1 else steps
 
-    last = max(last, 1)
-    axes.set_xlim(-0.01 * last, 1.01 * last)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, prune="upper" if last >= 100_000 else None))
-    axes.xaxis.set_major_formatter(FuncFormatter(style.thousands))
+
+def _steps(axes: Axes, steps: NDArray[Any], early: bool, named: bool) -> None:
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+    last = max(int(steps[-1]), 1)
+    if early and len(steps) > 1:
+        zero = steps[1] / 2
+        axes.set_xscale("log")
+        axes.set_xlim(zero * 0.93, last * 1.05)
+        powers = [10.0**e for e in range(len(str(last)))]
+        axes.xaxis.set_major_locator(FixedLocator([zero, *(power for power in powers if power > zero * 1.5)]))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda v, _: "0" if v == zero else style.thousands(v)))
+        axes.xaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_xlim(-0.01 * last, 1.01 * last)
+        ticks = MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10], prune="upper" if last >= 100_000 else None)
+        axes.xaxis.set_major_locator(ticks)
+        axes.xaxis.set_major_formatter(FuncFormatter(style.thousands))
     axes.tick_params(labelbottom=named)
     if named:
         axes.set_xlabel("steps", labelpad=1.0)
