@@ -216,7 +216,6 @@ BAD_FILES = [
     ),
     table("a batch above the rows", "$.task.batch", ("3 points",), ROWS, TABLE.replace("batch = 2", "batch = 4")),
     # what is valid, but comes later
-    BadFile("a probe", changed(TASK, TASK + "\nprobe = [0, 1]"), "$.task.probe", ("not supported yet",)),
     BadFile(
         "own parts",
         changed("seed = 7", 'seed = 7\nparts = ["mine.py"]'),

@@ -50,7 +50,40 @@ NESTED = '{ name = "sequential", schedules = ["constant", "linear"], milestones 
 ONE_HOT = '{ name = "xor", one_hot = true }'
 INIT, ACTIVATION, OPTIMIZER = "$.vary.init[1]", "$.vary.activation[1]", "$.vary.optimizer[1]"
 
+
+def probe(points: str, name: str = '"relu"') -> str:
+    """The good study, asking its networks at some points."""
+    return task(name, f"batch = 4\nprobe = {points}")
+
+
 BAD_OPTIONS = [
+    # probes
+    BadFile(
+        "a probe of two numbers for one input",
+        probe("[0.5, [0.1, 0.5]]"),
+        "$.task.probe[1]",
+        ("[0.1, 0.5] is not a point", "1 input", "give a number for each point"),
+    ),
+    BadFile(
+        "a probe of one number for two inputs",
+        probe("[[0.1, 0.5], 0.5]", '"distance"'),
+        "$.task.probe[1]",
+        ("0.5 is not a point", "2 inputs", "give a list of 2 numbers"),
+    ),
+    BadFile(
+        "a probe that float32 cannot hold",
+        probe("[1, 1e39]"),
+        "$.task.probe[1]",
+        ("1e+39 is too large for float32", 'precision = "float64"'),
+    ),
+    BadFile("a probe of text", probe('["middle"]'), "$.task.probe[0]", ('"middle" is not',)),
+    BadFile("a probe that is no list", probe("0.5"), "$.task.probe", ("0.5 is not a list of points",)),
+    BadFile("no probes", probe("[]"), "$.task.probe", ("[] is not a list of points",)),
+    BadFile(
+        "a probe of nothing", probe("[[]]"), "$.task.probe[0]", ("[] is not a point", "a number or a list of numbers")
+    ),
+    BadFile("a probe of nan", probe("[nan]"), "$.task.probe[0]", ("nan is not a point",)),
+    BadFile("a probe twice", probe("[1, [1]]"), "$.task.probe[1]", ("[1.0] is there already, as point 1",)),
     # criteria
     BadFile(
         "an accuracy of real targets",

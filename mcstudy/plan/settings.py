@@ -14,6 +14,7 @@ from mcstudy.catalog.tasks import TASKS
 from mcstudy.errors import Fault, shown
 from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.networks import network_layers
+from mcstudy.plan.probe import probe_points
 from mcstudy.plan.tables import Table, TableError, read_table
 from mcstudy.plan.together import check_together
 from mcstudy.spec.kinds import LARGEST_COUNT
@@ -152,7 +153,8 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
     elif order == "shuffled" and size is not None and size > LARGEST_SHUFFLE:
         limit = f"points can be shuffled up to {LARGEST_SHUFFLE}, and here are {size}"
         chosen.refuse("task.order", f'"shuffled" is too large: {limit}; write order = "sequential"')
-    return {
+    probe = probe_points(chosen, n_inputs)
+    made = {
         "name": part.key,
         "parameters": parameters,
         "input": None if own is not None else task_value(chosen.values, "task.input"),
@@ -166,6 +168,8 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
         "n_outputs": n_outputs,
         "labels": labels,
     }
+    # Left out where it is not given, so that the ids of cells are what they were before there were probes.
+    return made if probe is None else made | {"probe": probe}
 
 
 def _table(chosen: Chosen, tables: Tables, parameters: Mapping[str, Any]) -> Table | None:

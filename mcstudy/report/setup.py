@@ -172,6 +172,11 @@ def _data(settings: Settings) -> Text:
     return (text + (f"; noise of standard deviation {task['noise']:g} on the targets" if task["noise"] else ""),)
 
 
+def _probes(settings: Settings) -> Text:
+    points = settings["task"].get("probe", ())
+    return words.listed(f"({', '.join(f'{x:g}' for x in point)})" for point in points)
+
+
 def _network(settings: Settings) -> Text:
     network, task = settings["network"], settings["task"]
     widths = [task["n_inputs"], *network["hidden"], task["n_outputs"]]
@@ -286,5 +291,6 @@ _SETTINGS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Text]]] = {
     "converged": (("converge.loss", "converge.accuracy", "converge.weights"), _criterion),
     "checked": (("converge.every",), _every),
     "evaluated on": ((), _evaluation),
+    "asked at": (("task.probe",), _probes),
 }
 """The rows of the table of settings: the keys that vary it, and its words."""
