@@ -15,6 +15,7 @@ from mcstudy.closeup.look import Closeup, Look
 from mcstudy.closeup.paths import paths
 from mcstudy.closeup.sample import Sample
 from mcstudy.closeup.starts import starts
+from mcstudy.closeup.surfaces import surfaces
 
 __all__ = ["CLOSEUPS", "Closeup", "Look", "Sample"]
 
@@ -23,4 +24,5 @@ CLOSEUPS: Final[dict[str, Callable[[Look], Closeup]]] = {
     "landscapes": landscapes,
     "basins": basins,
     "paths": paths,
+    "surfaces": surfaces,
 }

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.program import Program
 
 Array = NDArray[Any]
@@ -40,3 +41,23 @@ def outputs(program: Program, parameters: Array, points: Array) -> Array:
         found,
     )
     return found
+
+
+def targets_at(program: Program, points: Array) -> Array | None:
+    """The task's targets at given points, (points, outputs) float64; None where only its own samples have any.
+
+    Those are tables, and tasks that make the inputs of a sample themselves.
+
+    Args:
+        program: of one cell.
+        points: (points, inputs).
+    """
+    from mcstudy.training.points import points_with_targets
+
+    task = program.cells[0].settings["task"]
+    part = TASKS[task["name"]]
+    if part.inputs is None or part.own_inputs:
+        return None
+    columns = np.ascontiguousarray(np.asarray(points, np.float64).reshape(-1, task["n_inputs"]).T.astype(program.dtype))
+    _, found = points_with_targets(program.group_table, program.numbers, columns, program.dtype)
+    return np.asarray(found.T, np.float64)

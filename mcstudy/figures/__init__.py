@@ -18,6 +18,7 @@ from mcstudy.figures.paths import draw_paths
 from mcstudy.figures.size import draw_size
 from mcstudy.figures.starts import draw_starts
 from mcstudy.figures.style import png, theme, uncollected
+from mcstudy.figures.surfaces import draw_surfaces
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,6 +176,17 @@ FIGURES: dict[str, Drawing] = {
             "loss, with a dotted line at the loss that counts as converged; the Euclidean norm of its gradient over "
             "all evaluation points, without dropout, noise and penalties; and the parameters, of networks with more "
             "than four those of one trial in the middle of those drawn. The steps of the two columns differ in length.",
+        ),
+        Drawing(
+            "surfaces",
+            "What the networks compute",
+            "surfaces",
+            draw_surfaces,
+            "The target and the commonest solutions of each cell: shaded, lit from the upper left, and as contours at "
+            "the same levels, with the lines w·x + b = 0 of the first hidden layer that bend the output (a line that "
+            "several units share is drawn once; ticks point to the side where the sum is above 0). Above each: its "
+            "share of the sampled trials with a 95 % Wilson interval, its shape, its median loss and the trial that "
+            "is drawn, the one nearest to all others of its kind; the bar tells how its trials ended.",
         ),
     )
 }

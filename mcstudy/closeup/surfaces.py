@@ -1,0 +1,103 @@
+"""What networks of two inputs and one output compute: their typical solutions as surfaces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from mcstudy.closeup.ground import Ground, ground_of, mesh
+from mcstudy.closeup.look import Look
+from mcstudy.closeup.solutions import Solution, solutions_of
+
+if TYPE_CHECKING:
+    from mcstudy.plan import Cell
+
+Array = NDArray[Any]
+
+FINE = 61
+"""Points of a side of the grid that surfaces are drawn on."""
+MOST_SHOWN = 4
+"""Solutions of a cell that are drawn."""
+
+
+@dataclass(frozen=True)
+class Surface:
+    """A solution as it is drawn: `heights` (`FINE`, `FINE`), rows by the second input."""
+
+    solution: Solution
+    heights: Array
+
+
+@dataclass(frozen=True)
+class View:
+    """One cell's solutions.
+
+    Attributes:
+        cell: its id.
+        title: it by its labels.
+        trials: of its sample.
+        ground: its domain.
+        target: (`FINE`, `FINE`) the targets; None where they are known at samples alone.
+        solutions: all of them, the largest first.
+        shown: those that are drawn.
+        names: of the two inputs.
+    """
+
+    cell: str
+    title: str
+    trials: int
+    ground: Ground
+    target: Array | None
+    solutions: tuple[Solution, ...]
+    shown: tuple[Surface, ...]
+    names: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Surfaces:
+    """The cells that are shown, of how many that might have been."""
+
+    views: tuple[View, ...]
+    of: int
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Their ids."""
+        return tuple(view.cell for view in self.views)
+
+
+def applies(cell: Cell) -> bool:
+    """Whether a cell's networks are surfaces: two inputs, one output."""
+    task = cell.settings["task"]
+    return bool(task["n_inputs"] == 2 and task["n_outputs"] == 1)
+
+
+def surfaces(look: Look) -> Surfaces:
+    """The solutions of a few cells."""
+    cells, of = look.choose(applies)
+    return Surfaces(tuple(_view(look, cell) for cell in cells), of)
+
+
+def _view(look: Look, cell: Cell) -> View:
+    from mcstudy.engine.outputs import outputs, targets_at
+
+    sample = look.sample(cell)
+    ground = ground_of(sample.program)
+    found = solutions_of(sample, ground)
+    fine = mesh(ground.low, ground.high, FINE)
+    drawn = [one for one in found if one.name != "not finite"][:MOST_SHOWN]
+    heights = outputs(sample.program, sample.finals[[one.medoid for one in drawn]], fine)[:, :, 0]
+    target = targets_at(sample.program, fine)
+    names = cell.settings["task"]["parameters"].get("inputs") or ("x₀", "x₁")
+    return View(
+        cell.id,
+        look.title(cell),
+        len(sample.outcome),
+        ground,
+        None if target is None else target[:, 0].reshape(FINE, FINE),
+        found,
+        tuple(Surface(one, rows.reshape(FINE, FINE)) for one, rows in zip(drawn, heights, strict=True)),
+        (str(names[0]), str(names[1])),
+    )

@@ -1,0 +1,211 @@
+"""What networks of two inputs compute: shaded surfaces, contours, and the lines that bend them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcstudy.figures import style
+from mcstudy.figures.layout import MAX_PAGES, PAGE_HEIGHT, Page
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Array = NDArray[Any]
+
+_LEFT, _RIGHT, _GAP = 0.5, 0.12, 0.14
+_LEGEND, _HEADER, _WORDS, _BAR, _BETWEEN, _FOOT = 0.3, 0.26, 0.45, 0.07, 0.07, 0.36
+_COLUMNS = 5
+_SIDE = (style.WIDTH - _LEFT - _RIGHT - (_COLUMNS - 1) * _GAP) / _COLUMNS
+_TALL = _HEADER + _WORDS + _BAR + 0.05 + 2 * _SIDE + _BETWEEN + _FOOT
+_LEVELS = 10
+
+
+def draw_surfaces(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
+    """Pages of `mcstudy.closeup.surfaces.Surfaces`, a band for each cell."""
+    most = int((PAGE_HEIGHT - _LEGEND) / _TALL)
+    views = closeup.views[: most * MAX_PAGES]
+    for start in range(0, len(views), most):
+        yield _page(views[start : start + most])
+
+
+def _page(views: Sequence[Any]) -> Page:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    height = _LEGEND + _TALL * len(views)
+    figure = Figure(figsize=(style.WIDTH, height))
+    FigureCanvasAgg(figure)
+    outcome_legend(figure)
+    for position, view in enumerate(views):
+        _draw_view(figure, view, height - _LEGEND - position * _TALL)
+    return Page(figure, frozenset(view.cell for view in views))
+
+
+def outcome_legend(figure: Figure) -> None:
+    """A line that names the colours of the outcomes, at the top of a page."""
+    from matplotlib.patches import Patch
+
+    handles = [
+        Patch(facecolor=look["color"], hatch=look["hatch"], edgecolor="0.1", linewidth=0.3)
+        for look in style.OUTCOME_STYLES.values()
+    ]
+    figure.legend(
+        handles,
+        list(style.OUTCOME_STYLES),
+        loc="upper left",
+        bbox_to_anchor=(0.06 / style.WIDTH, 1 - 0.06 / figure.get_figheight()),
+        ncol=len(handles),
+        frameon=False,
+        borderpad=0.0,
+        borderaxespad=0.0,
+        handlelength=2.0,
+    )
+
+
+def _draw_view(figure: Figure, view: Any, top: float) -> None:
+    """One cell's target and solutions, side by side, below `top` inches."""
+    height = figure.get_figheight()
+    text = style.fitted(view.title or "the only cell", style.WIDTH - 0.2, style.NORMAL, bold=True)
+    figure.text(0.1 / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold")
+    known = [surface.heights for surface in view.shown] if view.target is None else [view.target]
+    low, high = min(map(np.min, known)), max(map(np.max, known))
+    limits = (low, high) if high > low else (low - 0.5, high + 0.5)
+    shaded_at = top - _HEADER - _WORDS - _BAR - 0.05 - _SIDE
+    for column in range(1 + len(view.shown)):
+        x = _LEFT + column * (_SIDE + _GAP)
+        surface = view.shown[column - 1] if column else None
+        heights = surface.heights if surface else view.target
+        where = x / style.WIDTH, _SIDE / style.WIDTH, _SIDE / height
+        upper = figure.add_axes((where[0], shaded_at / height, *where[1:]))
+        lower = figure.add_axes((where[0], (shaded_at - _BETWEEN - _SIDE) / height, *where[1:]))
+        for axes in (upper, lower):
+            _frame(axes, view, column == 0, axes is lower)
+        if heights is None:
+            for axes in (upper, lower):
+                _scatter(axes, view, limits)
+        else:
+            _shade(upper, heights, view, limits)
+            _contours(lower, heights, view, limits)
+        words_at = shaded_at + _SIDE + 0.05
+        if surface is None:
+            figure.text(where[0], words_at / height, "target", size=style.SMALL, va="bottom")
+        else:
+            _lines(lower, surface.solution.units, view)
+            _outcomes(figure, surface.solution, x, words_at)
+            _words(figure, surface.solution, x, words_at + _BAR + 0.02)
+
+
+def _frame(axes: Axes, view: Any, first: bool, lower: bool) -> None:
+    axes.grid(False)
+    ground = view.ground
+    axes.set_xlim(ground.low[0], ground.high[0])
+    axes.set_ylim(ground.low[1], ground.high[1])
+    axes.locator_params(nbins=3)
+    axes.tick_params(labelbottom=lower, labelleft=first, length=2)
+    if lower:
+        axes.set_xlabel(style.fitted(view.names[0], _SIDE, style.SMALL), size=style.SMALL, labelpad=1)
+    if first:
+        axes.set_ylabel(style.fitted(view.names[1], _SIDE, style.SMALL), size=style.SMALL, labelpad=1)
+
+
+def _shade(axes: Axes, heights: Array, view: Any, limits: tuple[float, float]) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import LightSource, Normalize
+
+    low, high = limits
+    scaled = np.clip((heights - low) / (high - low), -1.0, 2.0)
+    light = LightSource(azdeg=315, altdeg=40)
+    rows = {"vmin": 0.0, "vmax": 1.0, "vert_exag": len(heights) * 0.8}
+    # The first row is the bottom one, so the light's rows are turned over.
+    picture = light.shade(
+        scaled[::-1], cmap=colormaps["viridis"], norm=Normalize(0.0, 1.0, clip=True), blend_mode="soft", **rows
+    )[::-1]
+    ground = view.ground
+    extent = (ground.low[0], ground.high[0], ground.low[1], ground.high[1])
+    axes.imshow(picture, origin="lower", extent=extent, aspect="auto", interpolation="bilinear")
+
+
+def _contours(axes: Axes, heights: Array, view: Any, limits: tuple[float, float]) -> None:
+    low, high = limits
+    levels = np.linspace(low, high, _LEVELS + 1)[1:-1]
+    ground = view.ground
+    x, y = (np.linspace(ground.low[k], ground.high[k], len(heights)) for k in (0, 1))
+    if heights.min() < levels[-1] and heights.max() > levels[0]:
+        axes.contour(x, y, heights, levels=levels, cmap="viridis", vmin=low, vmax=high, linewidths=0.9)
+
+
+def _scatter(axes: Axes, view: Any, limits: tuple[float, float]) -> None:
+    """The targets of samples, where they are known nowhere else."""
+    ground = view.ground
+    axes.scatter(
+        ground.points[:, 0],
+        ground.points[:, 1],
+        c=ground.answers,
+        cmap="viridis",
+        vmin=limits[0],
+        vmax=limits[1],
+        s=9,
+        linewidths=0.3,
+        edgecolors="0.2",
+    )
+
+
+def _lines(axes: Axes, units: Array, view: Any) -> None:
+    """The line of each unit, with ticks on the side where its sum is above 0."""
+    low, size = view.ground.low, view.ground.high - view.ground.low
+    for w0, w1, b in units:
+        # In a square of side 1, so that ticks stand upright on the line as it is drawn.
+        normal = np.array([w0 * size[0], w1 * size[1]], np.float64)
+        offset = float(b) + float(w0 * low[0] + w1 * low[1])
+        length = float(np.hypot(*normal))
+        if not length > 0:
+            continue
+        normal, offset = normal / length, offset / length
+        along = np.array([-normal[1], normal[0]])
+        nearest = 0.5 - normal * (normal @ np.array([0.5, 0.5]) + offset)
+        steps = np.linspace(-0.75, 0.75, 2)
+        ends = low + size * (nearest + steps[:, None] * along)
+        axes.plot(ends[:, 0], ends[:, 1], color="0.1", linewidth=1.2)
+        for step in np.arange(-0.7, 0.71, 0.1):
+            tick = low + size * np.stack([nearest + step * along, nearest + step * along + 0.03 * normal])
+            axes.plot(tick[:, 0], tick[:, 1], color="0.1", linewidth=0.7)
+
+
+def _outcomes(figure: Figure, solution: Any, x: float, y: float) -> None:
+    """A bar of the outcomes of a solution's trials."""
+    from matplotlib.patches import Rectangle
+
+    height = figure.get_figheight()
+    total, left = sum(solution.outcomes), 0.0
+    for count, look in zip(solution.outcomes, style.OUTCOME_STYLES.values(), strict=True):
+        if count:
+            share = count / total
+            figure.add_artist(
+                Rectangle(
+                    ((x + left * _SIDE) / style.WIDTH, y / height),
+                    share * _SIDE / style.WIDTH,
+                    _BAR / height,
+                    facecolor=look["color"],
+                    hatch=look["hatch"],
+                    edgecolor="0.1",
+                    linewidth=0.3,
+                    transform=figure.transFigure,
+                )
+            )
+            left += share
+
+
+def _words(figure: Figure, solution: Any, x: float, y: float) -> None:
+    height = figure.get_figheight()
+    share = f"{100 * solution.share:.0f} % ({100 * solution.low:.0f} to {100 * solution.high:.0f})"
+    loss = f"loss {solution.loss:.2g}, trial {solution.medoid:,}"
+    for row, text in enumerate((loss, share, solution.name)):
+        shown = style.fitted(text, _SIDE, style.SMALL, bold=row == 2)
+        weight = "bold" if row == 2 else "normal"
+        at = (y + row * 0.13) / height
+        figure.text(x / style.WIDTH, at, shown, size=style.SMALL, va="bottom", weight=weight)
