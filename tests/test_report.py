@@ -189,6 +189,15 @@ def test_cells_that_are_not_drawn_are_counted(name: str, monkeypatch: pytest.Mon
     assert f"{drawn.left_out} of the 160 cells are not drawn here; `rates.csv` has them all." in text
 
 
+def test_a_figure_that_does_not_apply_has_no_section() -> None:
+    plan = synthetic.plan({"init": synthetic.INITS})
+    made = frames(plan, synthetic.filled(plan))
+    drawn = figures.draw(figures.FIGURES["size"], made["rates"], plan.keys)
+    assert not drawn.pages and drawn.left_out
+    text = render.markdown(report.build(plan, made["rates"], {"size": drawn}, 200))
+    assert "## Size" not in text and "not drawn" not in text
+
+
 def test_the_losses_say_how_many_trials_they_are_of() -> None:
     plan = synthetic.plan({"activation": ["relu", "elu"]}, trials=60)
     store = synthetic.filled(plan)

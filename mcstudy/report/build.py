@@ -75,7 +75,7 @@ def build(
         found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
         if name in _CLOSE_TEXTS and closeups:
             found = _CLOSE_TEXTS[name](closeups[drawing.frame], plan.keys)
-        if name in images:
+        if name in images and images[name].pages:
             found += _pictures(images[name], drawing.heading)
         if found:
             blocks += [Heading(2, drawing.heading), *found]
