@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CONSTANTS, OUTCOMES
 from mcstudy.plan import Plan, make_plan
 from mcstudy.spec import Study
 from mcstudy.store import MemoryStore, Store
@@ -41,7 +41,7 @@ def rows(
 ) -> dict[str, np.ndarray]:
     """Rows of trials whose outcomes have the given expected shares, in the order of `OUTCOMES`.
 
-    Where the number of hidden units is given, any number of them is dead.
+    Where the number of hidden units is given, any number of them is dead, and rows have all columns of a diagnosis.
     """
     random = np.random.default_rng(seed)
     outcome = random.choice(len(OUTCOMES), size, p=shares).astype(np.uint8)
@@ -56,7 +56,26 @@ def rows(
     }
     if units is not None:
         made["dead_units"] = random.integers(0, units + 1, size).astype(np.int32)
+        made |= _findings(size, seed, units, made)
     return made
+
+
+def _findings(size: int, seed: int, units: int, made: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What else a diagnosis finds: any number of the units that are left, and a few constant outputs."""
+    random = np.random.default_rng([seed, 1])
+    live = units - made["dead_units"]
+    merged = random.integers(0, np.maximum(live, 1)).astype(np.int32)
+    return {
+        "loss_best": np.minimum(made["loss_first"], made["loss_last"]),
+        "step_best": np.where(made["loss_first"] <= made["loss_last"], 0, made["steps"]).astype(np.int32),
+        "gradient_norm": random.lognormal(-3, 1, size).astype(np.float32),
+        "dead_units_start": random.integers(0, made["dead_units"] + 1).astype(np.int32),
+        "saturated_units": random.binomial(live, 0.2).astype(np.int32),
+        "linear_units": random.binomial(live, 0.1).astype(np.int32),
+        "merged_units": merged,
+        "opposite_units": random.integers(0, merged + 1).astype(np.int32),
+        "constant": random.choice(len(CONSTANTS), size, p=(0.8, 0.08, 0.04, 0.04, 0.04)).astype(np.uint8),
+    }
 
 
 def filled(

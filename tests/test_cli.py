@@ -18,7 +18,7 @@ from commands import TINY, Command, Result, files, process
 
 import mcstudy
 from mcstudy import listing
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CODES, OUTCOMES
 
 HEAVY = {"numba", "pandas", "pyarrow", "scipy", "matplotlib", "seaborn", "pydantic", "numpy", "jinja2", "tqdm"}
 SLOW = {"pandas", "pyarrow", "scipy.linalg", "scipy.special", "scipy.stats", "matplotlib", "seaborn", "jinja2"}
@@ -336,18 +336,27 @@ def test_the_record_of_a_run(finished: Path) -> None:
     assert Path(record["file"]).samefile(finished / "tiny.toml")
     assert record["versions"]["mcstudy"] == mcstudy.__version__
     assert record["command"] == "python -m mcstudy run tiny.toml"
-    outcomes = f"uint8, its place in ({', '.join(OUTCOMES)})"
-    for words in ("trial int64", outcomes, "steps int32", "little-endian", "dead_units int32"):
+    told = [f"{name} uint8, its place in ({', '.join(words)}), from 0" for name, words in CODES.items()]
+    for words in ("trial int64", *told, "columns of units int32", "little-endian"):
         assert words in record["digest_layout"]
     assert record["training_seconds"] > 0 and record["cpu"] and len(record["kernel_hash"]) == 64
     for cell in record["cells"]:
         trials = pd.read_parquet(folder / "trials" / f"cell={cell['id']}").sort_values("trial")
+        assert {"outcome", "constant", "step_best", "linear_units", "gradient_norm"} <= set(trials.columns)
         digest = hashlib.sha256()
-        for row in trials.itertuples(index=False):
-            code = OUTCOMES.index(row.outcome)
-            numbers = row.steps, row.loss_first, row.loss_last, row.dead_units
-            digest.update(struct.pack("<qBiffi", row.trial, code, *numbers))
+        for row in trials.to_dict("records"):
+            for name, value in row.items():
+                digest.update(packed(name, value))
         assert record["digest"][cell["id"]] == digest.hexdigest()
+
+
+def packed(name: str, value: Any) -> bytes:
+    """A value of a row as the layout of digests says, of a cell in float32."""
+    if name in CODES:
+        return struct.pack("<B", CODES[name].index(value))
+    if name in ("steps", "step_best") or "_units" in name:
+        return struct.pack("<i", value)
+    return struct.pack("<q" if name == "trial" else "<f", value)
 
 
 def test_a_second_run_trains_nothing_and_changes_nothing(ran: Path, command: Command) -> None:

@@ -32,7 +32,7 @@ ROOMS: dict[str, set[str]] = {
     "plan": {"errors", "catalog", "spec"},
     # from cells to rows
     "store": {"errors", "outcomes", "files"},
-    "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "errors"},
+    "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "errors", "outcomes"},
     # from rows to a report
     "statistics": {"outcomes", "plan", "store"},
     "figures": set(),

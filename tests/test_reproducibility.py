@@ -82,14 +82,36 @@ def test_threads_and_units_change_nothing_anywhere(
 def test_the_walk_uses_every_part_and_meets_every_outcome(tmp_path: Path) -> None:
     seen: set[tuple[str, str]] = set()
     met: set[str] = set()
+    points: set[str] = set()
     for name, walked in walk.studies(tmp_path).items():
         for cell in make_plan(walked).cells:
             seen |= set(_parts(cell.settings))
         if name.startswith(("optimizers", "extremes", "ways")):
             met |= set(mcstudy.run(walked).trials["outcome"])
+        if name.startswith("points"):
+            points |= set(mcstudy.run(walked).trials["point"])
     catalogs = listing.catalogs()
     assert seen >= {(kind, name) for kind, catalog in catalogs.items() for name in catalog}
     assert met == set(OUTCOMES)
+    assert points >= {"unknown", "flat", "saddle"}
+
+
+def test_digests_see_every_column() -> None:
+    walked = plan(study={"diagnose": "hessian"}, network={"hidden": [2, 2]})
+    cell, store = walked.cells[0].id, MemoryStore()
+    mcstudy.engine.run.train(walked, store, 70)
+    rows = store.rows(cell, np.arange(70))
+    assert {"point", "hessian_min", "loss_best", "gradient_norm", "constant", "dead_units_start_2"} <= rows.keys()
+    digests = {store.digest(cell, 70)}
+    for name in rows.keys() - {"trial"}:
+        changed = rows[name].copy()
+        changed[69] = 1 - changed[69] if rows[name].dtype.kind != "f" else np.nextafter(changed[69], np.inf)
+        if rows[name].dtype.kind == "f" and np.isnan(changed[69]):
+            changed[69] = 0
+        other = MemoryStore()
+        other.write(cell, 0, rows | {name: changed})
+        digests.add(other.digest(cell, 70))
+    assert len(digests) == len(rows)
 
 
 def _parts(settings: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,7 +17,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from mcstudy import statistics
 from mcstudy.errors import RunError
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CONSTANTS, OUTCOMES, POINTS
+from mcstudy.statistics.causes import CAUSES, COLUMNS, CauseCounts, causes
 from mcstudy.store import FolderStore, MemoryStore
 
 
@@ -81,6 +84,9 @@ def test_rates_are_those_of_the_rows() -> None:
         *("cell", "activation", "init", "trials", "converged", "rate", "rate_low", "rate_high"),
         *("diverged", "dead", "stuck", "unfinished", "steps_q25", "steps_median", "steps_q75", "loss_median"),
         *("dead_units_converged", "dead_units_failed", "parameters", "hidden_units"),
+        *(f"cause_{name}" for name in CAUSES),
+        *(f"constant_{name}" for name in CONSTANTS[1:]),
+        *("dead_start_converged", "dead_start_failed"),
     ]
     assert list(frame["cell"]) == [cell.id for cell in plan.cells]
     assert frame["activation"][2] == "leaky_relu(negative_slope=0.3)"
@@ -98,8 +104,89 @@ def test_rates_are_those_of_the_rows() -> None:
         for name, ends in (("converged", ["converged"]), ("failed", ["dead", "stuck", "unfinished"])):
             dead = trials.loc[trials["outcome"].isin(ends), "dead_units"]
             assert row[f"dead_units_{name}"] == dead.astype(float).mean()
+        why = [cause_of(trial) for trial in trials.to_dict("records")]
+        assert [row[f"cause_{name}"] for name in CAUSES] == list(map(why.count, CAUSES))
+        assert row[[f"cause_{name}" for name in CAUSES]].sum() == 1001 - row["converged"]
+        places = trials["constant"][np.array(why) == "constant"].astype(str).tolist()
+        assert [row[f"constant_{name}"] for name in CONSTANTS[1:]] == list(map(places.count, CONSTANTS[1:]))
+        assert row["cause_constant"] == len(places)
+        learned, born = trials["outcome"] == "converged", trials["dead_units_start"] > 0
+        assert (row["dead_start_converged"], row["dead_start_failed"]) == (
+            (learned & born).sum(),
+            (~learned & born).sum(),
+        )
     pd.testing.assert_frame_equal(statistics.rates(plan, store, 10), statistics.rates(plan, store, 10))
     assert (statistics.rates(plan, store, 10)["trials"] == 10).all()
+
+
+def cause_of(row: Mapping[Hashable, Any]) -> str | None:
+    """Why a trial failed, told once more: the first of the causes that fits, None for one that converged."""
+    if row["outcome"] in ("converged", "diverged"):
+        return {"converged": None, "diverged": "diverged"}[row["outcome"]]
+    if row["constant"] != "no":
+        return "constant"
+    if row["dead_units"]:
+        return "dead_start" if row["dead_units_start"] else "died"
+    for name in ("merged", "saturated", "linear"):
+        if row[f"{name}_units"]:
+            return name
+    return "slow" if row["outcome"] == "unfinished" else "none"
+
+
+FINDINGS = {
+    "diverged": {"outcome": "diverged"},
+    "constant": {"constant": "zero"},
+    "dead_start": {"dead_units": 1, "dead_units_start": 2},
+    "died": {"dead_units": 2},
+    "merged": {"merged_units": 1},
+    "saturated": {"saturated_units": 3},
+    "linear": {"linear_units": 1},
+    "slow": {"outcome": "unfinished"},
+    "none": {},
+}
+"""What makes each cause the one that fits a stuck trial."""
+
+
+def findings(*found: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Columns of stuck trials of which nothing but this is found."""
+    healthy = {"outcome": "stuck", "constant": "no"} | dict.fromkeys(set(COLUMNS) - {"constant"}, 0)
+    made = [healthy | dict(each) for each in found]
+    codes = {"outcome": OUTCOMES.index, "constant": CONSTANTS.index}
+    return {name: np.array([codes.get(name, int)(row[name]) for row in made]) for name in healthy}
+
+
+def told(*found: Mapping[str, Any]) -> list[str]:
+    names = list(CAUSES)
+    return [names[code] for code in causes(findings(*found))]
+
+
+def test_each_cause_is_found_once() -> None:
+    assert list(FINDINGS) == list(CAUSES) == told(*FINDINGS.values())
+
+
+def test_the_first_cause_that_fits_counts() -> None:
+    names = list(FINDINGS)
+    for i, first in enumerate(names):
+        for later in names[i + 1 :]:
+            assert told(FINDINGS[later] | FINDINGS[first]) == [first], later
+
+
+def test_what_is_no_cause() -> None:
+    """A converged trial has none, whatever is found; a unit dead at the start that lives in the end is none."""
+    everything = {name: value for found in FINDINGS.values() for name, value in found.items()}
+    assert list(causes(findings(everything | {"outcome": "converged"}))) == [-1]
+    assert told({"dead_units_start": 1}) == ["none"]
+
+
+def test_points_are_counted_where_there_are_some() -> None:
+    counts = CauseCounts()
+    counts.add(findings({}, {"outcome": "converged"}))
+    assert not any(name.startswith("point_") for name in counts.columns())
+    counts = CauseCounts()
+    for found in ([1, 2, 2], [0, 3, 2]):
+        counts.add(findings({}, {}, {}) | {"point": np.array(found, np.uint8)})
+    columns = counts.columns()
+    assert [columns[f"point_{name}"] for name in POINTS[1:]] == [1, 3, 1] and columns["cause_none"] == 6
 
 
 def test_rates_survive_csv_bit_for_bit() -> None:

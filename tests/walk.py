@@ -148,6 +148,14 @@ def ways() -> dict[str, Any]:
             converge={"accuracy": 0.5, "loss": 2.0},
         ),
         "weights": changed(network={"hidden": []}, converge=goals),
+        "points": changed(
+            study={"diagnose": "hessian"},
+            task={"name": "relu", "size": 6, "batch": 6},
+            network={"activation": "relu", "hidden": [2]},
+            vary={"task.samples": ["trial", "shared"], "activation": ["relu", "tanh"]},
+            train={"optimizer": {"name": "sgd", "lr": 0.3}},
+            converge={"loss": 1e-4},
+        ),
     }
 
 
