@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from mcstudy import figures, report, statistics
+from mcstudy.closeup import CLOSEUPS
 from mcstudy.errors import RunError
 from mcstudy.figures import layout, lines, style
 from mcstudy.outcomes import OUTCOMES
@@ -57,7 +58,10 @@ DESIGNS: dict[str, dict[str, Any]] = {
     "other lengths": {"activation": synthetic.ACTIVATIONS[:4], "train.steps": [200, 1_000_000]},
 }
 
-ALWAYS = tuple(name for name in figures.FIGURES if name != "size")
+OF_FRAMES = {name: drawing for name, drawing in figures.FIGURES.items() if drawing.frame not in CLOSEUPS}
+"""The figures of statistics; those of single trials are looked at in `test_closeups`."""
+
+ALWAYS = tuple(name for name in OF_FRAMES if name != "size")
 """The figures of every study that trains; the others are of those that vary what they show."""
 
 
@@ -89,7 +93,7 @@ def texts(page: Figure) -> Iterator[Text]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", figures.FIGURES)
+@pytest.mark.parametrize("name", OF_FRAMES)
 def test_texts_of_figures_neither_overlap_nor_leave_the_page(
     design: tuple[Plan, dict[str, pd.DataFrame]], name: str
 ) -> None:
@@ -97,17 +101,22 @@ def test_texts_of_figures_neither_overlap_nor_leave_the_page(
     drawing = figures.FIGURES[name]
     with style.theme():
         for page, _ in drawing.pages(made[drawing.frame], plan.keys):
-            page.draw_without_rendering()
-            width, height = page.get_size_inches()
-            assert 7 <= width <= 10 and height <= 14
-            shown = [text for text in texts(page) if text.get_text().strip() and text.get_visible()]
-            boxes = [(text.get_text(), text.get_window_extent()) for text in shown]
-            for text, box in boxes:
-                assert page.bbox.x0 <= box.x0 and box.x1 <= page.bbox.x1, text
-                assert page.bbox.y0 <= box.y0 and box.y1 <= page.bbox.y1, text
-            for (one, a), (other, b) in itertools.combinations(boxes, 2):
-                apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 2 or b.y1 <= a.y0 + 2
-                assert apart, f"{one!r} overlaps {other!r}"
+            assert_legible(page)
+
+
+def assert_legible(page: Figure) -> None:
+    """No text of a page lies over another or beyond its edge."""
+    page.draw_without_rendering()
+    width, height = page.get_size_inches()
+    assert 7 <= width <= 10 and height <= 14
+    shown = [text for text in texts(page) if text.get_text().strip() and text.get_visible()]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in shown]
+    for text, box in boxes:
+        assert page.bbox.x0 <= box.x0 and box.x1 <= page.bbox.x1, text
+        assert page.bbox.y0 <= box.y0 and box.y1 <= page.bbox.y1, text
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        apart = a.x1 <= b.x0 + 1 or b.x1 <= a.x0 + 1 or a.y1 <= b.y0 + 2 or b.y1 <= a.y0 + 2
+        assert apart, f"{one!r} overlaps {other!r}"
 
 
 def test_every_cell_is_drawn() -> None:
@@ -142,9 +151,7 @@ def test_levels_differ_without_colour() -> None:
 def test_a_study_of_no_steps_has_no_curves() -> None:
     plan = synthetic.plan({"init": synthetic.INITS}, train={"steps": 0})
     made = frames(plan, synthetic.filled(plan))
-    shown = [
-        name for name, drawing in figures.FIGURES.items() if figures.draw(drawing, made[drawing.frame], plan.keys).pages
-    ]
+    shown = [name for name, drawing in OF_FRAMES.items() if figures.draw(drawing, made[drawing.frame], plan.keys).pages]
     assert shown == ["rates", "outcomes"]
 
 
@@ -335,7 +342,9 @@ def test_the_page_is_whole_and_loads_nothing(written: tuple[Plan, Store, Path]) 
     page = Page(content)
     assert page.open == []
     images = [base64.b64decode(address.removeprefix("data:image/png;base64,")) for address in page.addresses]
-    assert images == [(folder / f"figures/{name}.png").read_bytes() for name in ALWAYS]
+    links = re.findall(r"\]\((figures/.*?)\)", (folder / "report.md").read_text())
+    assert {f"figures/{name}.png" for name in ALWAYS} <= set(links)
+    assert images == [(folder / link).read_bytes() for link in links]
     assert "versions.numba" in page.text and "<made up>" in page.text
     assert "Is <b>it</b> so?" in page.text and "<b>" not in content
     assert "A *study* <of> a | b" in page.text
@@ -745,9 +754,9 @@ def test_fewer_trials_and_pages_that_are_no_more(written: tuple[Plan, Store, Pat
     (tmp_path / "figures" / "mine.png").write_bytes(b"mine")
     frame = report.write(plan, store, tmp_path, trials=20)
     assert (frame["trials"] == 20).all()
-    assert sorted(path.name for path in tmp_path.glob("figures/*")) == sorted(
-        ["mine.png", *(f"{name}.png" for name in ALWAYS)]
-    )
+    of_trials = tuple(name for name in figures.FIGURES if name not in OF_FRAMES)
+    found = [path.name for path in tmp_path.glob("figures/*") if not path.name.startswith(of_trials)]
+    assert sorted(found) == sorted(["mine.png", *(f"{name}.png" for name in ALWAYS)])
 
 
 def test_what_cannot_be_reported_is_told(written: tuple[Plan, Store, Path], tmp_path: Path) -> None:
