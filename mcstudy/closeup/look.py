@@ -53,6 +53,11 @@ class Look:
             self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.trials)
         return self._samples[cell.id]
 
+    def has_data(self, cell: Cell) -> bool:
+        """Whether the data that a cell trains on is here; a report drawn again may have lost a table."""
+        data = cell.settings["task"]["data"]
+        return data is None or data in self.plan.tables
+
     def title(self, cell: Cell) -> str:
         """A cell by its labels of the keys that tell cells apart, for the title of a panel."""
         keys = [key for key in self.plan.keys if self.rates[key].nunique() > 1]
@@ -63,10 +68,12 @@ class Look:
     def choose(self, applies: Callable[[Cell], bool], most: int = MOST_CELLS) -> tuple[list[Cell], int]:
         """At most `most` of the cells that something applies to, in plan order, and how many those are.
 
+        Cells whose data is not here are passed over.
+
         The baseline comes first, then the cell of the highest and that of the lowest rate, then the cells that differ
         from the baseline in one key alone, then all others; of cells that are alike the first.
         """
-        fitting = [cell for cell in self.plan.cells if applies(cell)]
+        fitting = [cell for cell in self.plan.cells if self.has_data(cell) and applies(cell)]
         rate = dict(zip(self.rates["cell"], self.rates["rate"], strict=True))
         baseline = self.plan.study.baseline
         levels = {key: list(self.rates[key].unique()) for key in self.plan.keys}

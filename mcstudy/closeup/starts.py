@@ -127,7 +127,7 @@ class Starts:
 
 def starts(look: Look) -> Starts:
     """The starts of all reported trials of every cell of few parameters."""
-    few = [cell for cell in look.plan.cells if 0 < cell.parameters <= MOST_PARAMETERS]
+    few = [cell for cell in look.plan.cells if 0 < cell.parameters <= MOST_PARAMETERS and look.has_data(cell)]
     known = tuple(found for cell in few if (found := _signs(look, cell)))
     ids = {one.cell for one in known}
     # Where all trials end alike there is little to see.
