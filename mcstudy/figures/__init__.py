@@ -175,7 +175,8 @@ FIGURES: dict[str, Drawing] = {
             "Trials that converged (left) beside trials that did not (right), each line one of them: the evaluation "
             "loss, with a dotted line at the loss that counts as converged; the Euclidean norm of its gradient over "
             "all evaluation points, without dropout, noise and penalties; and the parameters, of networks with more "
-            "than four those of one trial in the middle of those drawn. The steps of the two columns differ in length.",
+            "than two those of one trial in the middle of those drawn. Either column has steps of its own; where most "
+            "happens early they are on a logarithmic scale.",
         ),
         Drawing(
             "surfaces",

@@ -86,7 +86,7 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
     axes.imshow(image, origin="lower", extent=(*edges[0], *edges[1]), aspect="auto", interpolation="nearest")
     axes.grid(False)
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(MaxNLocator(6))
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
     axes.set_xlabel(f"{one.names[0]} at the start", labelpad=1.0)
     axes.set_ylabel(f"{one.names[1]} at the start")
     axes.yaxis.set_label_coords(-0.45 / width, 0.5)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from mcstudy.figures import FIGURES, Drawn
+from mcstudy.closeup import CLOSEUPS
+from mcstudy.figures import FIGURES, Drawing, Drawn
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
 from mcstudy.report.answer import answer
@@ -76,7 +77,7 @@ def build(
         if name in _CLOSE_TEXTS and closeups:
             found = _CLOSE_TEXTS[name](closeups[drawing.frame], plan.keys)
         if name in images and images[name].pages:
-            found += _pictures(images[name], drawing.heading)
+            found += _pictures(images[name], drawing)
         if found:
             blocks += [Heading(2, drawing.heading), *found]
     blocks += [Heading(2, "What was run"), *setup(plan, trials)]
@@ -91,15 +92,17 @@ def _question(plan: Plan) -> list[Block]:
     return [Heading(2, "The question"), *(Paragraph((part,)) for part in parts)] if parts else []
 
 
-def _pictures(drawn: Drawn, heading: str) -> list[Block]:
+def _pictures(drawn: Drawn, drawing: Drawing) -> list[Block]:
+    single = drawing.frame in CLOSEUPS
     blocks: list[Block] = []
     for number, (name, png) in enumerate(drawn.pages):
         text = drawn.caption if number == 0 else "Continued."
-        blocks.append(Picture(name, png, (text,), heading))
+        blocks.append(Picture(name, png, (text,), drawing.heading))
     if drawn.left_out:
         verb = "is" if drawn.left_out == 1 else "are"
-        text = f"{words.count(drawn.left_out)} of the {words.count(drawn.cells, 'cell')} {verb} not drawn here; "
-        blocks.append(Paragraph((text, Code("rates.csv"), " has them all.")))
+        text = f"{words.count(drawn.left_out)} of the {words.count(drawn.cells, 'cell')} {verb} not drawn here"
+        # Single trials are looked at in some cells alone, and no file has the others.
+        blocks.append(Paragraph((text, ".") if single else (text, "; ", Code("rates.csv"), " has them all.")))
     return blocks
 
 

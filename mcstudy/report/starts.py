@@ -46,10 +46,10 @@ def starts(closeup: Starts, keys: tuple[str, ...]) -> list[Block]:
 
 def _names(known: Sequence[Signs]) -> Iterator[Inline]:
     """What the names of the parameters stand for."""
-    yield from (Code("w"), " is a weight, ", Code("b"), " a bias")
     names = {name for one in known for name in one.names}
-    if any(name[0] == "a" for name in names):
-        yield from (", ", Code("a"), " a slope of the activation")
+    meanings = {"w": "a weight", "b": "a bias", "a": "a slope of the activation"}
+    found = [letter for letter in meanings if any(name[0] == letter for name in names)]
+    yield from words.listed((Code(letter), f" is {meanings[letter]}") for letter in found)
     if any(name[1:2].isdigit() for name in names):
         yield "; the digit behind it is the layer, counted from 1"
     if any("[" in name for name in names):
