@@ -40,6 +40,14 @@ STUDIES: dict[str, dict[str, Any]] = {
     "constant": {"network": {"init": {"name": "constant", "value": 0.5}}},
     "grid of one": {"network": {"init": GRID | {"points": [150]}}},
     "grid of two": {"network": {"bias": True, "init": GRID | {"points": [14, 12]}}},
+    "diverging": {
+        "network": {"bias": True, "init": NORMAL},
+        "train": {"optimizer": {"name": "sgd", "lr": 1e12}, "steps": 300},
+        "vary": {"activation": ["linear", "relu"]},
+    },
+    "huge": {"network": {"init": {"name": "normal", "std": 1e30}, "activation": "linear"}},
+    "easy": {"network": {"bias": True, "init": NORMAL}, "converge": {"loss": 1e9}},
+    "thin": {"network": {"hidden": [2], "init": {"name": "sparse", "sparsity": 0.5}}},
     "untrained": {"train": {"steps": 0}, "network": {"hidden": [5]}},
 }
 APPLY: dict[str, set[str]] = {
@@ -51,6 +59,10 @@ APPLY: dict[str, set[str]] = {
     "constant": {"landscapes", "paths"},
     "grid of one": {"starts", "landscapes", "basins", "paths"},
     "grid of two": {"starts", "landscapes", "basins", "paths"},
+    "diverging": {"starts", "landscapes", "paths"},
+    "huge": {"starts", "landscapes", "paths"},
+    "easy": {"starts", "landscapes", "paths"},
+    "thin": {"starts", "paths"},
     "untrained": set(),
 }
 TRIALS = 160

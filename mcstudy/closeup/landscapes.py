@@ -111,7 +111,8 @@ def first_of_each(converged: Array, most: int) -> Array:
 def _range(sample: Sample, ends: Array, i: int) -> Array:
     """Values of parameter `i` from below most of the starts and ends to above."""
     seen = np.concatenate([sample.starts[:, i].astype(np.float64), ends[:, i]])
-    low, high = np.quantile(seen[np.isfinite(seen)], [TAIL, 1 - TAIL])
+    seen = seen[np.isfinite(seen)]
+    low, high = np.quantile(seen, [TAIL, 1 - TAIL]) if len(seen) else (0.0, 0.0)
     # The ends of those that converge are what it is all about.
     reached = ends[sample.converged, i]
     low, high = np.min([low, *reached]), np.max([high, *reached])

@@ -69,7 +69,7 @@ class Signs:
         names: of the parameters whose sign is not the same in all trials.
         patterns: the trials of each pattern of their signs, in the order of negative, 0, positive; the first parameter
             changes least often.
-        starts: (trials, names) of the first trials.
+        starts: (trials, names) of the first trials, those left out that do not start with numbers.
         converged: (trials,) whether those did.
     """
 
@@ -154,8 +154,10 @@ def _signs(look: Look, cell: Cell) -> Signs | None:
                 kept.append((begun, converged))
     signs = np.array(list(itertools.product(SIGNS, repeat=len(names)))).reshape(len(counts), len(names))
     seen = counts.sum(axis=1) > 0
+    begun, converged = (np.concatenate(parts)[:MOST_STARTS] for parts in zip(*kept, strict=True))
+    finite = np.isfinite(begun).all(axis=1)
     varied = [i for i in range(len(names)) if len(set(signs[seen, i])) > 1]
-    if not varied:
+    if not varied or not finite.any():
         return None
     patterns = {
         tuple((names[i], str(sign[i])) for i in varied): Count(int(count.sum()), int(count[1]))
@@ -167,6 +169,6 @@ def _signs(look: Look, cell: Cell) -> Signs | None:
         labels=cell.labels,
         names=tuple(names[i] for i in varied),
         patterns=patterns,
-        starts=np.concatenate([begun for begun, _ in kept])[:MOST_STARTS, varied],
-        converged=np.concatenate([converged for _, converged in kept])[:MOST_STARTS],
+        starts=begun[finite][:, varied],
+        converged=converged[finite],
     )

@@ -65,7 +65,7 @@ def _draw_curve(canvas: Canvas, one: Any, left: float, top: float, width: float)
     x = one.axes[0]
     curve.plot(x, one.loss, color="0.35", linewidth=1.0, zorder=2)
     finite = one.loss[np.isfinite(one.loss)]
-    low, high = float(finite.min()), float(finite.max())
+    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
     # Starts on the curve, one row of marks for each kind below it.
     room = 0.2 * (high - low or 1.0)
     curve.set_ylim(low - room, high + 0.06 * (high - low or 1.0))
@@ -114,8 +114,10 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
     axes = canvas.axes(left, top, width - 0.35, _MAP)
     with np.errstate(all="ignore"):
         values = np.where(np.isfinite(one.loss) & (one.loss > 0), one.loss, np.nan)
-    low = max(float(np.nanmin(values)), one.threshold or 0.0, 1e-4 * float(np.nanmax(values)))
-    levels = np.linspace(np.log10(low), np.log10(np.nanmax(values)), _LEVELS + 1)
+    least, most = (float(end(values)) if np.isfinite(values).any() else 1.0 for end in (np.nanmin, np.nanmax))
+    low = max(least, one.threshold or 0.0, 1e-4 * most)
+    low = low if low < 0.5 * most else max(1e-4 * most, min(least, 0.5 * most))
+    levels = np.linspace(np.log10(low), np.log10(most), _LEVELS + 1)
     grey = LinearSegmentedColormap.from_list("loss", ["1.0", "0.55"])
     heights = np.clip(np.log10(np.where(np.isnan(values), low, values)), levels[0], levels[-1])
     filled = axes.contourf(*one.axes, heights, levels=levels, cmap=grey, zorder=0)

@@ -19,6 +19,8 @@ _HISTOGRAM, _SCATTER, _ROW = 1.35, 2.7, 0.15
 _ACROSS = 2
 _BINS = 60
 _HATCHES = ("", "////////")
+_MOST_ROWS = 24
+"""Patterns of a panel; of more, those of most trials."""
 _MOST_DOTS = 3000
 """Dots of a scatter, above which they hide each other."""
 
@@ -71,7 +73,7 @@ def draw_starts(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
 def _height(one: Any) -> float:
     if len(one.names) == 1:
         return _HISTOGRAM
-    return _SCATTER if len(one.names) == 2 else max(1.0, _ROW * len(one.patterns))
+    return _SCATTER if len(one.names) == 2 else max(1.0, _ROW * len(_patterns(one)))
 
 
 def _bar(look: Any, hatch: str) -> dict[str, Any]:
@@ -120,24 +122,31 @@ def _draw_scatter(axes: Axes, one: Any) -> None:
     axes.set_ylabel(f"{one.names[1]} at the start")
 
 
+def _patterns(one: Any) -> list[Any]:
+    """The patterns that are drawn, in their order."""
+    most = sorted(one.patterns, key=lambda pattern: -one.patterns[pattern].trials)[:_MOST_ROWS]
+    return [pattern for pattern in one.patterns if pattern in most]
+
+
 def _pattern_text(pattern: Any) -> str:
     return ", ".join(f"{name} {sign} 0" for name, sign in pattern)
 
 
 def _pattern_width(one: Any) -> float:
-    return 0.2 + max(style.text_width(_pattern_text(pattern)) for pattern in one.patterns)
+    return 0.2 + max(style.text_width(_pattern_text(pattern)) for pattern in _patterns(one))
 
 
 def _draw_patterns(axes: Axes, one: Any) -> None:
     look = style.START_STYLES["converged"]
-    for row, count in enumerate(one.patterns.values()):
+    shown = _patterns(one)
+    for row, count in enumerate(one.patterns[pattern] for pattern in shown):
         rate, low, high = (100 * value for value in count.rate)
         axes.hlines([row], [low], [high], color=look["color"], linewidth=1.5)
         axes.plot([rate], [row], marker=look["marker"], markersize=4, markeredgewidth=0, color=look["color"])
         if row % 2:
             axes.axhspan(row - 0.5, row + 0.5, color="0.95", linewidth=0, zorder=0)
-    axes.set_ylim(len(one.patterns) - 0.5, -0.5)
-    axes.set_yticks(range(len(one.patterns)), [_pattern_text(pattern) for pattern in one.patterns])
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_yticks(range(len(shown)), [_pattern_text(pattern) for pattern in shown])
     axes.tick_params(axis="y", length=0)
     axes.grid(False, axis="y")
     axes.set_xlim(-2, 102)
