@@ -13,9 +13,11 @@ from mcstudy.closeup.basins import basins
 from mcstudy.closeup.landscapes import landscapes
 from mcstudy.closeup.look import Closeup, Look
 from mcstudy.closeup.paths import paths
+from mcstudy.closeup.probes import probes
 from mcstudy.closeup.sample import Sample
 from mcstudy.closeup.starts import starts
 from mcstudy.closeup.surfaces import surfaces
+from mcstudy.closeup.weights import weights
 
 __all__ = ["CLOSEUPS", "Closeup", "Look", "Sample"]
 
@@ -25,4 +27,6 @@ CLOSEUPS: Final[dict[str, Callable[[Look], Closeup]]] = {
     "basins": basins,
     "paths": paths,
     "surfaces": surfaces,
+    "weights": weights,
+    "probes": probes,
 }

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-SIDE = 25
+SIDE = 21
 """Points of a side of the grid that networks are compared on."""
 MOST_UNITS = 16
 """Units of a first hidden layer whose lines are told."""

@@ -1,11 +1,11 @@
 """The trials of a cell, sorted by what their networks compute.
 
-Two networks compute alike when as many lines bend their output (`mcstudy.closeup.ground`) and their errors are alike
-in distribution over the domain: the errors of each are put in order of size, so that a solution that is turned or
-mirrored in a task that does not mind counts as the same one. Their distance is the root mean square of the
-differences of these, divided by the geometric mean of the two networks' own errors, likewise taken (at least
-`LEAST_ERROR` of the targets' spread): a small error told from one half its size is as good a reason as a large one.
-Networks of equally many lines are joined by average linkage until classes are farther apart than `APART`.
+Two networks compute alike when as many lines bend their output (`mcstudy.closeup.ground`), it has the same shape
+(`shapes`), and their errors are alike in distribution over the domain: the errors of each are put in order of size, so
+that a solution that is turned or mirrored in a task that does not mind counts as the same one. Their distance is the
+root mean square of the differences of these, divided by the geometric mean of the two networks' own errors, likewise
+taken (at least `LEAST_ERROR` of the targets' spread): a small error told from one half its size is as good a reason as
+a large one. Networks of one name are joined by average linkage until classes are farther apart than `APART`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ LEVEL = 0.02
 """Outputs are constant, or a plane, where they differ from one by less than this share of the targets' spread."""
 FLATTER = 0.25
 """A valley or ridge: the smaller curvature is less than this share of the larger one."""
+CLOSED = 0.2
+"""A pyramid's lowest point at the border is above its lowest of all by more than this share of its height."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,12 @@ class Solution:
     """A class of trials that compute alike.
 
     Attributes:
-        name: what is measured of it: how many lines bend the output, and the shape of its medoid.
+        name: what is measured of each: how many lines bend the output, and its shape.
         trials: their numbers.
         share, low, high: their share of the sampled trials, with Wilson's interval of 95 %.
         outcomes: how many ended in each way, in the order of `OUTCOMES`.
         loss: median of their last losses; infinite where most diverged.
-        lines: distinct live lines of each; None where these are not told.
+        lines: distinct live lines of the medoid; None where these are not told.
         medoid: number of the trial that is nearest to all others of the class.
         units: (lines, 3) weights and bias of a unit of each live line of the medoid.
     """
@@ -72,17 +74,20 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
     if told:
         numbers = live_lines(sample, ground, np.where(finite[:, None], values, 0.0))
     lines = numbers.max(axis=1) + 1
+    names = np.full(len(values), "not finite", object)
+    for member, shape in zip(np.flatnonzero(finite), shapes(values[finite], ground), strict=True):
+        names[member] = _name(shape, int(lines[member]) if told else None)
     made: list[Solution] = []
-    for count in np.unique(lines[finite]):
-        members = np.flatnonzero(finite & (lines == count))
+    for name in dict.fromkeys(names[finite]):
+        members = np.flatnonzero(names == name)
         apart = distances(errors[members], ground.spread)
         for group in _joined(apart):
-            medoid = int(group[np.argmin(apart[np.ix_(group, group)].sum(axis=1), keepdims=True)[0]])
-            best = int(members[medoid])
-            name = _name(values[best], ground, int(count) if told else None)
+            nearest = int(np.argmin(np.round(apart[np.ix_(group, group)].sum(axis=1), 6)))
+            best = int(members[group[nearest]])
             some, first = np.unique(numbers[best], return_index=True)
             units = first_units(sample.cell, sample.finals[best : best + 1])[0][first[some >= 0]]
-            made.append(_solution(sample, name, members[group], int(count) if told else None, best, units))
+            count = int(lines[best]) if told else None
+            made.append(_solution(sample, name, members[group], count, best, units))
     if not finite.all():
         members = np.flatnonzero(~finite)
         made.append(_solution(sample, "not finite", members, None, int(members[0]), np.zeros((0, 3))))
@@ -149,33 +154,46 @@ def _letters(number: int) -> str:
     return (_letters(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
 
 
-def _name(values: Array, ground: Ground, lines: int | None) -> str:
-    if values.std() < LEVEL * ground.spread:
-        return "constant"
-    shape = shape_of(values, ground)
-    if shape == "plane" or lines is None:
-        return shape
-    return f"{lines} kink{'' if lines == 1 else 's'}, {shape}"
+def shapes(values: Array, ground: Ground) -> list[str]:
+    """A word for the shape of each network's outputs on the grid, (networks, grid), all of them finite.
 
-
-def shape_of(values: Array, ground: Ground) -> str:
-    """A word for the shape of outputs on the grid, from the curvatures of the quadratic that fits them best.
-
-    valley or ridge where one of the two is small; saddle where they differ in sign; else bowl or peak, and a bowl with
-    straight faces, most second differences along the grid being zero, is a pyramid.
+    constant or plane where they all but are; else by the curvatures of the quadratic that fits best: valley or ridge
+    where one of the two is small, saddle where they differ in sign, peak where both are below 0. Where both are above,
+    a pyramid if the faces are straight (most second differences along the grid are zero), else a bowl; but a corner
+    where faces are straight and the outputs are almost as low at the border of the domain as anywhere.
     """
     x, y = ((ground.grid - ground.low) / (ground.high - ground.low) * 2 - 1).T
     terms = np.stack([np.ones_like(x), x, y, x * x / 2, x * y, y * y / 2], axis=1)
-    fit = np.linalg.lstsq(terms, values, rcond=None)[0]
-    if (values - terms[:, :3] @ np.linalg.lstsq(terms[:, :3], values, rcond=None)[0]).std() < LEVEL * ground.spread:
-        return "plane"
-    small, large = sorted(np.linalg.eigvalsh(np.array([[fit[3], fit[4]], [fit[4], fit[5]]])), key=abs)
+    fits = values @ np.linalg.pinv(terms).T
+    planes = values @ np.linalg.pinv(terms[:, :3]).T @ terms[:, :3].T
+    curved = np.linalg.eigvalsh(fits[:, [[3, 4], [4, 5]]])
+    level = LEVEL * ground.spread
+    squares = values.reshape(-1, SIDE, SIDE)
+    bends = [np.abs(np.diff(squares, 2, axis=axis)).reshape(len(values), -1) for axis in (1, 2)]
+    steep = np.concatenate(bends, axis=1)
+    straight = np.mean(steep < 0.01 * steep.max(axis=1, keepdims=True, initial=1e-300), axis=1) > 0.5
+    least, size = values.min(axis=1), np.ptp(values, axis=1)
+    edge = (np.abs(x) == 1) | (np.abs(y) == 1)
+    closed = values[:, edge].min(axis=1) - least > CLOSED * size
+    flat = values.std(axis=1) < level
+    plane = (values - planes).std(axis=1) < level
+    return [_shape(*one) for one in zip(flat, plane, curved, straight, closed, strict=True)]
+
+
+def _shape(flat: bool, plane: bool, curved: Array, straight: bool, closed: bool) -> str:
+    if flat or plane:
+        return "constant" if flat else "plane"
+    small, large = sorted(curved, key=abs)
     if abs(small) < FLATTER * abs(large):
         return "valley" if large > 0 else "ridge"
     if small * large < 0:
         return "saddle"
     if large < 0:
         return "peak"
-    square = values.reshape(SIDE, SIDE)
-    bends = np.abs(np.concatenate([np.diff(square, 2, axis=0).ravel(), np.diff(square, 2, axis=1).ravel()]))
-    return "pyramid" if np.mean(bends < 0.01 * bends.max()) > 0.5 else "bowl"
+    return "bowl" if not straight else "pyramid" if closed else "corner"
+
+
+def _name(shape: str, lines: int | None) -> str:
+    if lines is None or shape in ("constant", "plane"):
+        return shape
+    return f"{lines} kink{'' if lines == 1 else 's'}, {shape}"

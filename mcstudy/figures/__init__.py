@@ -15,10 +15,12 @@ from mcstudy.figures.landscapes import draw_landscapes
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
 from mcstudy.figures.paths import draw_paths
+from mcstudy.figures.probes import draw_probes
 from mcstudy.figures.size import draw_size
 from mcstudy.figures.starts import draw_starts
 from mcstudy.figures.style import png, theme, uncollected
 from mcstudy.figures.surfaces import draw_surfaces
+from mcstudy.figures.weights import draw_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,6 +190,25 @@ FIGURES: dict[str, Drawing] = {
             "several units share is drawn once; ticks point to the side where the sum is above 0). Above each: its "
             "share of the sampled trials with a 95 % Wilson interval, its shape, its median loss and the trial that "
             "is drawn, the one nearest to all others of its kind; the bar tells how its trials ended.",
+        ),
+        Drawing(
+            "weights",
+            "Weights by unit",
+            "weights",
+            draw_weights,
+            "Input weights of each hidden unit at the end of the sampled trials, a point for each trial: those that "
+            "converged above, all others below. Units can be exchanged for each other, so in each trial they are put "
+            "in order by the length of their pair of weights, the longest first. A number in a corner counts the "
+            "points that lie outside.",
+        ),
+        Drawing(
+            "probes",
+            "What the networks answer",
+            "probes",
+            draw_probes,
+            "Outputs at single points at the end of the sampled trials, in percent of these: those that converged "
+            "upwards, all others downwards; a black line marks the target where it is known. The outermost bars hold "
+            "the answers beyond them too; a diverged trial has none.",
         ),
     )
 }

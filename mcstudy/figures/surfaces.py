@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 _LEFT, _RIGHT, _GAP = 0.5, 0.12, 0.14
-_LEGEND, _HEADER, _WORDS, _BAR, _BETWEEN, _FOOT = 0.3, 0.26, 0.45, 0.07, 0.07, 0.36
+_LEGEND, _HEADER, _WORDS, _BAR, _BETWEEN, _FOOT = 0.3, 0.26, 0.44, 0.07, 0.13, 0.32
 _COLUMNS = 5
 _SIDE = (style.WIDTH - _LEFT - _RIGHT - (_COLUMNS - 1) * _GAP) / _COLUMNS
 _TALL = _HEADER + _WORDS + _BAR + 0.05 + 2 * _SIDE + _BETWEEN + _FOOT
@@ -157,7 +157,10 @@ def _scatter(axes: Axes, view: Any, limits: tuple[float, float]) -> None:
 
 def _lines(axes: Axes, units: Array, view: Any) -> None:
     """The line of each unit, with ticks on the side where its sum is above 0."""
+    from matplotlib.collections import LineCollection
+
     low, size = view.ground.low, view.ground.high - view.ground.low
+    parts: list[Array] = []
     for w0, w1, b in units:
         # In a square of side 1, so that ticks stand upright on the line as it is drawn.
         normal = np.array([w0 * size[0], w1 * size[1]], np.float64)
@@ -168,12 +171,11 @@ def _lines(axes: Axes, units: Array, view: Any) -> None:
         normal, offset = normal / length, offset / length
         along = np.array([-normal[1], normal[0]])
         nearest = 0.5 - normal * (normal @ np.array([0.5, 0.5]) + offset)
-        steps = np.linspace(-0.75, 0.75, 2)
-        ends = low + size * (nearest + steps[:, None] * along)
-        axes.plot(ends[:, 0], ends[:, 1], color="0.1", linewidth=1.2)
-        for step in np.arange(-0.7, 0.71, 0.1):
-            tick = low + size * np.stack([nearest + step * along, nearest + step * along + 0.03 * normal])
-            axes.plot(tick[:, 0], tick[:, 1], color="0.1", linewidth=0.7)
+        feet = nearest + np.linspace(-0.7, 0.7, 15)[:, None] * along
+        parts += [low + size * np.stack([foot, foot + 0.03 * normal]) for foot in feet]
+        parts.append(low + size * (nearest + np.array([[-0.75], [0.75]]) * along))
+    widths = [1.2 if number % 16 == 15 else 0.7 for number in range(len(parts))]
+    axes.add_collection(LineCollection(parts, colors="0.1", linewidths=widths), autolim=False)
 
 
 def _outcomes(figure: Figure, solution: Any, x: float, y: float) -> None:

@@ -29,6 +29,7 @@ from mcstudy.report.document import (
 from mcstudy.report.endings import endings
 from mcstudy.report.setup import setup
 from mcstudy.report.size import size
+from mcstudy.report.solutions import solutions
 from mcstudy.report.starts import starts
 from mcstudy.report.tables import tables
 
@@ -50,7 +51,7 @@ _DEFINITIONS = {
 _TEXTS = {"size": size, "causes": causes}
 """What stands between the heading of a figure and the figure."""
 
-_CLOSE_TEXTS = {"starts": starts}
+_CLOSE_TEXTS = {"starts": starts, "surfaces": solutions}
 """Likewise, made of the closeup that the figure draws."""
 
 
@@ -75,7 +76,7 @@ def build(
     for name, drawing in FIGURES.items():
         found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
         if name in _CLOSE_TEXTS and closeups:
-            found = _CLOSE_TEXTS[name](closeups[drawing.frame], plan.keys)
+            found = _CLOSE_TEXTS[name](closeups[drawing.frame])
         if name in images and images[name].pages:
             found += _pictures(images[name], drawing)
         if found:

@@ -25,15 +25,15 @@ class _Finding(NamedTuple):
     safe: tuple[Condition, ...] = ()
 
 
-def starts(closeup: Starts, keys: tuple[str, ...]) -> list[Block]:
+def starts(closeup: Starts) -> list[Block]:
     """A sentence for each kind of result, grouped over the cells of which it is true, and the table.
 
     Args:
         closeup: as `mcstudy.closeup.starts` makes it.
-        keys: the varied keys.
     """
     if not closeup.known:
         return []
+    keys = tuple(closeup.known[0].labels)
     groups: dict[_Finding, list[Signs]] = {}
     for one in closeup.known:
         groups.setdefault(_finding(one), []).append(one)
