@@ -80,6 +80,13 @@ def ground_of(program: Program) -> Ground:
     return Ground(low, high, grid, target, samples.points, answers, spread or 1.0)
 
 
+def input_names(cell: Cell) -> tuple[str, str]:
+    """What the two inputs are called: the columns of a table, else x₀ and x₁."""
+    task = cell.settings["task"]
+    names = task["parameters"]["inputs"] if task["data"] is not None else ("x₀", "x₁")
+    return str(names[0]), str(names[1])
+
+
 def first_units(cell: Cell, parameters: Array) -> Array:
     """Weights and bias of the units of the first hidden layer, (networks, units, 3)."""
     layer = cell.layers[0]

@@ -65,8 +65,9 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
     from mcstudy.engine.outputs import outputs
 
     values = outputs(sample.program, sample.finals, ground.grid)[:, :, 0]
-    errors = values - ground.target
-    if ground.target is None:
+    if ground.target is not None:
+        errors = values - ground.target
+    else:
         errors = outputs(sample.program, sample.finals, ground.points)[:, :, 0] - ground.answers
     finite = np.isfinite(values).all(axis=1) & np.isfinite(errors).all(axis=1)
     told = len(sample.cell.layers) > 1 and sample.cell.layers[0].outputs <= MOST_UNITS

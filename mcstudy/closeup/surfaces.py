@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from mcstudy.closeup.ground import Ground, ground_of, mesh
+from mcstudy.closeup.ground import Ground, ground_of, input_names, mesh
 from mcstudy.closeup.look import Look
 from mcstudy.closeup.solutions import Solution, solutions_of
 
@@ -90,7 +90,6 @@ def _view(look: Look, cell: Cell) -> View:
     drawn = [one for one in found if one.name != "not finite"][:MOST_SHOWN]
     heights = outputs(sample.program, sample.finals[[one.medoid for one in drawn]], fine)[:, :, 0]
     target = targets_at(sample.program, fine)
-    names = cell.settings["task"]["parameters"].get("inputs") or ("x₀", "x₁")
     return View(
         cell.id,
         look.title(cell),
@@ -99,5 +98,5 @@ def _view(look: Look, cell: Cell) -> View:
         None if target is None else target[:, 0].reshape(FINE, FINE),
         found,
         tuple(Surface(one, rows.reshape(FINE, FINE)) for one, rows in zip(drawn, heights, strict=True)),
-        (str(names[0]), str(names[1])),
+        input_names(cell),
     )

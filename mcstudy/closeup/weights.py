@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.closeup.ground import first_units
+from mcstudy.closeup.ground import first_units, input_names
 from mcstudy.closeup.look import Look
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Units:
         weights: (trials, units, 2), finite or NaN; the units of each trial by the length of their weights, the longest
             first.
         limit: the largest absolute value that is drawn: all of them lie within, or 99 % where the rest are far out.
+        names: of the two inputs.
     """
 
     cell: str
@@ -38,6 +39,7 @@ class Units:
     outcome: Array
     weights: Array
     limit: float
+    names: tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,12 @@ def _units(look: Look, cell: Cell) -> Units:
     sizes = np.abs(ordered[np.isfinite(ordered)])
     most, usual = (float(np.quantile(sizes, q)) if sizes.size else 1.0 for q in (1.0, 0.99))
     limit = 1.05 * (most if most <= 2 * usual else usual)
-    return Units(cell.id, look.title(cell), sample.outcome, ordered, limit or 1.0)
+    return Units(cell.id, look.title(cell), sample.outcome, ordered, limit or 1.0, input_names(cell))
 
 
 def by_length(pairs: Array) -> Array:
     """Weights (trials, units, 2) with the units of each trial put in order, the longest first; NaN where not finite."""
-    finite = np.isfinite(pairs).all(axis=2)
+    finite: Array = np.asarray(np.isfinite(pairs).all(axis=2))
     known = np.where(finite[:, :, None], pairs, np.nan)
     length = np.where(finite, np.sum(np.where(finite[:, :, None], pairs, 0.0) ** 2, axis=2), -1.0)
     order = np.argsort(-length, axis=1, kind="stable")

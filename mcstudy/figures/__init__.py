@@ -197,7 +197,7 @@ FIGURES: dict[str, Drawing] = {
             "weights",
             draw_weights,
             "Input weights of each hidden unit at the end of the sampled trials, a point for each trial: those that "
-            "converged above, all others below. Units can be exchanged for each other, so in each trial they are put "
+            "converged and all others. Units can be exchanged for each other, so in each trial they are put "
             "in order by the length of their pair of weights, the longest first. A number in a corner counts the "
             "points that lie outside.",
         ),

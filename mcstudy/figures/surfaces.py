@@ -46,14 +46,28 @@ def _page(views: Sequence[Any]) -> Page:
     return Page(figure, frozenset(view.cell for view in views))
 
 
-def outcome_legend(figure: Figure) -> None:
-    """A line that names the colours of the outcomes, at the top of a page."""
+def outcome_mark(code: int, color: str) -> dict[str, Any]:
+    """How a point of a trial of one outcome looks."""
+    return {
+        "marker": style.MARKERS[code],
+        "color": color,
+        "markeredgecolor": "0.2",
+        "markeredgewidth": 0.25,
+        "linestyle": "",
+    }
+
+
+def outcome_legend(figure: Figure, marks: bool = False) -> None:
+    """A line that names the colours of the outcomes, or their marks, at the top of a page."""
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [
-        Patch(facecolor=look["color"], hatch=look["hatch"], edgecolor="0.1", linewidth=0.3)
-        for look in style.OUTCOME_STYLES.values()
+    looks = list(style.OUTCOME_STYLES.values())
+    handles: list[Any] = [
+        Patch(facecolor=look["color"], hatch=look["hatch"], edgecolor="0.1", linewidth=0.3) for look in looks
     ]
+    if marks:
+        handles = [Line2D([], [], markersize=4, **outcome_mark(i, look["color"])) for i, look in enumerate(looks)]
     figure.legend(
         handles,
         list(style.OUTCOME_STYLES),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mcstudy.figures import style
 from mcstudy.figures.layout import MAX_PAGES, PAGE_HEIGHT, Page
-from mcstudy.figures.surfaces import outcome_legend
+from mcstudy.figures.surfaces import outcome_legend, outcome_mark
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-_LEFT, _RIGHT, _GAP = 0.95, 0.12, 0.14
-_LEGEND, _HEADER, _WORDS, _BETWEEN, _FOOT = 0.3, 0.26, 0.16, 0.13, 0.38
-_WIDEST = 1.7
+_LEFT, _RIGHT, _GAP, _MIDDLE = 0.5, 0.12, 0.1, 0.3
+_LEGEND, _HEADER, _WORDS, _BETWEEN, _FOOT = 0.3, 0.26, 0.32, 0.26, 0.38
+_BESIDE = 3
+"""Most units for which converged trials stand beside the others, rather than above them."""
 
 
 def draw_weights(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
-    """Pages of `mcstudy.closeup.weights.Weights`, a band for each cell: converged trials above all others."""
+    """Pages of `mcstudy.closeup.weights.Weights`, a band for each cell: converged trials and all others."""
     pages: list[list[Any]] = [[]]
     used = _LEGEND
     for view in closeup.views:
@@ -38,12 +39,15 @@ def draw_weights(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
 
 
 def _side(view: Any) -> float:
-    units = view.weights.shape[1]
-    return min(_WIDEST, (style.WIDTH - _LEFT - _RIGHT - (units - 1) * _GAP) / units)
+    units = int(view.weights.shape[1])
+    if units > _BESIDE:
+        return (style.WIDTH - _LEFT - _RIGHT - (units - 1) * _GAP) / units
+    return ((style.WIDTH - _LEFT - _RIGHT - _MIDDLE) / 2 - (units - 1) * _GAP) / units
 
 
 def _tall(view: Any) -> float:
-    return _HEADER + _WORDS + 2 * _side(view) + _BETWEEN + _FOOT
+    rows = 2 if view.weights.shape[1] > _BESIDE else 1
+    return _HEADER + _WORDS + rows * _side(view) + (rows - 1) * (_WORDS + _BETWEEN) + _FOOT
 
 
 def _page(views: Sequence[Any]) -> Page:
@@ -52,7 +56,7 @@ def _page(views: Sequence[Any]) -> Page:
 
     figure = Figure(figsize=(style.WIDTH, _LEGEND + sum(map(_tall, views))))
     FigureCanvasAgg(figure)
-    outcome_legend(figure)
+    outcome_legend(figure, marks=True)
     top = figure.get_figheight() - _LEGEND
     for view in views:
         _draw_view(figure, view, top)
@@ -64,22 +68,24 @@ def _draw_view(figure: Figure, view: Any, top: float) -> None:
     height, side = figure.get_figheight(), _side(view)
     text = style.fitted(view.title or "the only cell", style.WIDTH - 0.2, style.NORMAL, bold=True)
     figure.text(0.1 / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold")
-    for row, name in enumerate(("converged", "others")):
-        some = (view.outcome == 0) == (row == 0)
-        low = top - _HEADER - _WORDS - (row + 1) * side - row * _BETWEEN
-        middle = (low + side / 2) / height
-        figure.text(0.1 / style.WIDTH, middle, f"{name}\n{int(some.sum()):,} trials", size=style.SMALL, va="center")
-        for unit in range(view.weights.shape[1]):
-            x = _LEFT + unit * (side + _GAP)
+    units = view.weights.shape[1]
+    beside = units <= _BESIDE
+    for group, name in enumerate(("converged", "others")):
+        some = (view.outcome == 0) == (group == 0)
+        left = _LEFT + (group * (units * (side + _GAP) - _GAP + _MIDDLE) if beside else 0.0)
+        low = top - _HEADER - _WORDS - side - (0.0 if beside else group * (side + _WORDS + _BETWEEN))
+        words = f"{name}: {int(some.sum()):,} trials"
+        figure.text(left / style.WIDTH, (low + side + 0.19) / height, words, size=style.SMALL, style="italic")
+        for unit in range(units):
+            x = left + unit * (side + _GAP)
             axes = figure.add_axes((x / style.WIDTH, low / height, side / style.WIDTH, side / height))
-            if row == 0:
-                axes.set_title(f"unit {unit + 1}", size=style.SMALL)
+            axes.set_title(f"unit {unit + 1}", size=style.SMALL)
             _points(axes, view.weights[some, unit], view.outcome[some], view.limit)
-            axes.tick_params(labelbottom=row == 1, labelleft=unit == 0, length=2)
-            if row == 1:
-                axes.set_xlabel("weight of x₀", size=style.SMALL, labelpad=1)
-            if unit == 0:
-                axes.set_ylabel("weight of x₁", size=style.SMALL, labelpad=1)
+            first = unit == 0 and (group == 0 or not beside)
+            axes.tick_params(labelleft=first, length=2)
+            axes.set_xlabel(style.fitted(f"weight of {view.names[0]}", side), size=style.SMALL, labelpad=1)
+            if first:
+                axes.set_ylabel(style.fitted(f"weight of {view.names[1]}", side), size=style.SMALL, labelpad=1)
 
 
 def _points(axes: Axes, points: Array, outcome: Array, limit: float) -> None:
@@ -91,8 +97,8 @@ def _points(axes: Axes, points: Array, outcome: Array, limit: float) -> None:
     axes.axvline(0.0, color="0.6", linewidth=0.6, zorder=1)
     for code, look in enumerate(style.OUTCOME_STYLES.values()):
         of = points[outcome == code]
-        marks: dict[str, Any] = {"marker": style.MARKERS[code], "markersize": 2.6, "linestyle": ""}
-        axes.plot(of[:, 0], of[:, 1], color=look["color"], markeredgecolor="0.2", markeredgewidth=0.25, **marks)
+        if len(of):
+            axes.plot(of[:, 0], of[:, 1], markersize=2.6, **outcome_mark(code, look["color"]))
     outside = int(np.sum(~np.all(np.abs(points) <= limit, axis=1)))
     if outside:
         right: dict[str, Any] = {"ha": "right", "va": "top", "transform": axes.transAxes}
