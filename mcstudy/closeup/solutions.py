@@ -24,7 +24,7 @@ from mcstudy.statistics import wilson
 Array = NDArray[Any]
 
 APART = 0.3
-LEAST_ERROR = 0.05
+LEAST_ERROR = 0.1
 LEVEL = 0.02
 """Outputs are constant, or a plane, where they differ from one by less than this share of the targets' spread."""
 FLATTER = 0.25
@@ -43,7 +43,8 @@ class Solution:
         share, low, high: their share of the sampled trials, with Wilson's interval of 95 %.
         outcomes: how many ended in each way, in the order of `OUTCOMES`.
         loss: median of their last losses; infinite where most diverged.
-        lines: distinct live lines of the medoid; None where these are not told.
+        lines: distinct live lines of the medoid; None where these are not counted: other layers bend the output too, or
+            there are too many units.
         medoid: number of the trial that is nearest to all others of the class.
         units: (lines, 3) weights and bias of a unit of each live line of the medoid.
     """
@@ -70,9 +71,10 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
     else:
         errors = outputs(sample.program, sample.finals, ground.points)[:, :, 0] - ground.answers
     finite = np.isfinite(values).all(axis=1) & np.isfinite(errors).all(axis=1)
-    told = len(sample.cell.layers) > 1 and sample.cell.layers[0].outputs <= MOST_UNITS
+    known = len(sample.cell.layers) > 1 and sample.cell.layers[0].outputs <= MOST_UNITS
+    told = known and len(sample.cell.layers) == 2
     numbers = np.full((len(values), sample.cell.layers[0].outputs), -1)
-    if told:
+    if known:
         numbers = live_lines(sample, ground, np.where(finite[:, None], values, 0.0))
     lines = numbers.max(axis=1) + 1
     names = np.full(len(values), "not finite", object)
@@ -195,6 +197,6 @@ def _shape(flat: bool, plane: bool, curved: Array, straight: bool, closed: bool)
 
 
 def _name(shape: str, lines: int | None) -> str:
-    if lines is None or shape in ("constant", "plane"):
+    if not lines or shape in ("constant", "plane"):
         return shape
     return f"{lines} kink{'' if lines == 1 else 's'}, {shape}"

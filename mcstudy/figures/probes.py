@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _LEFT, _RIGHT, _GAP = 0.55, 0.15, 0.4
 _LEGEND, _HEADER, _WORDS, _TALL, _FOOT = 0.3, 0.26, 0.18, 1.25, 0.42
-_COLUMNS = 4
 _BAND = _HEADER + _WORDS + _TALL + _FOOT
 
 
@@ -35,16 +34,17 @@ def _page(views: Sequence[Any]) -> Page:
     figure = Figure(figsize=(style.WIDTH, _LEGEND + _BAND * len(views)))
     FigureCanvasAgg(figure)
     outcome_legend(figure)
+    columns = max([2, *(len(view.panels) for view in views)])
     for position, view in enumerate(views):
-        _draw_view(figure, view, figure.get_figheight() - _LEGEND - position * _BAND)
+        _draw_view(figure, view, figure.get_figheight() - _LEGEND - position * _BAND, columns)
     return Page(figure, frozenset(view.cell for view in views))
 
 
-def _draw_view(figure: Figure, view: Any, top: float) -> None:
+def _draw_view(figure: Figure, view: Any, top: float, columns: int) -> None:
     height = figure.get_figheight()
+    wide = (style.WIDTH - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
     text = style.fitted(view.title or "the only cell", style.WIDTH - 0.2, style.NORMAL, bold=True)
     figure.text(0.1 / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold")
-    wide = (style.WIDTH - _LEFT - _RIGHT - (_COLUMNS - 1) * _GAP) / _COLUMNS
     low = (top - _HEADER - _WORDS - _TALL) / height
     for column, panel in enumerate(view.panels):
         x = _LEFT + column * (wide + _GAP)

@@ -23,6 +23,10 @@ _COLUMNS = 5
 _SIDE = (style.WIDTH - _LEFT - _RIGHT - (_COLUMNS - 1) * _GAP) / _COLUMNS
 _TALL = _HEADER + _WORDS + _BAR + 0.05 + 2 * _SIDE + _BETWEEN + _FOOT
 _LEVELS = 10
+_LIGHT = np.array([-0.5, 0.5, np.sqrt(0.5)])
+"""Where the light comes from: the upper left."""
+_STEEPNESS = 1.25
+"""The sides of the picture, in heights of the target."""
 
 
 def draw_surfaces(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
@@ -129,16 +133,15 @@ def _frame(axes: Axes, view: Any, first: bool, lower: bool) -> None:
 
 def _shade(axes: Axes, heights: Array, view: Any, limits: tuple[float, float]) -> None:
     from matplotlib import colormaps
-    from matplotlib.colors import LightSource, Normalize
+    from matplotlib.colors import LightSource
 
     low, high = limits
-    scaled = np.clip((heights - low) / (high - low), -1.0, 2.0)
-    light = LightSource(azdeg=315, altdeg=40)
-    rows = {"vmin": 0.0, "vmax": 1.0, "vert_exag": len(heights) * 0.8}
-    # The first row is the bottom one, so the light's rows are turned over.
-    picture = light.shade(
-        scaled[::-1], cmap=colormaps["viridis"], norm=Normalize(0.0, 1.0, clip=True), blend_mode="soft", **rows
-    )[::-1]
+    scaled = (heights - low) / (high - low)
+    colours = colormaps["viridis"](np.clip(scaled, 0.0, 1.0))[:, :, :3]
+    # Not matplotlib's own light, which stretches the brightness of each picture, so that planes show their roundings.
+    up, right = np.gradient(scaled, _STEEPNESS / (len(heights) - 1))
+    bright = (_LIGHT[2] - right * _LIGHT[0] - up * _LIGHT[1]) / np.sqrt(1 + right**2 + up**2)
+    picture = LightSource().blend_soft_light(colours, np.clip(bright, 0.0, 1.0)[:, :, None])
     ground = view.ground
     extent = (ground.low[0], ground.high[0], ground.low[1], ground.high[1])
     axes.imshow(picture, origin="lower", extent=extent, aspect="auto", interpolation="bilinear")
