@@ -90,7 +90,7 @@ def _draw_view(figure: Figure, view: Any, top: float) -> None:
     height = figure.get_figheight()
     text = style.fitted(view.title or "the only cell", style.WIDTH - 0.2, style.NORMAL, bold=True)
     figure.text(0.1 / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold")
-    known = [surface.heights for surface in view.shown] if view.target is None else [view.target]
+    known = [view.ground.answers] if view.target is None else [view.target]
     low, high = min(map(np.min, known)), max(map(np.max, known))
     limits = (low, high) if high > low else (low - 0.5, high + 0.5)
     shaded_at = top - _HEADER - _WORDS - _BAR - 0.05 - _SIDE
