@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.closeup.sample import Sample
-
 if TYPE_CHECKING:
     from mcstudy.engine.program import Program
     from mcstudy.plan import Cell
@@ -26,6 +24,8 @@ SAME_SIDES = 0.06
 """Lines that differ in the side of at most this share of the domain count as one."""
 LEAST_SIDE = 0.01
 """A line runs through the domain where each of its sides has more than this share of it."""
+HUGE = 1e9
+"""Outputs are cut to so many spreads of the targets."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,16 @@ def first_units(cell: Cell, parameters: Array) -> Array:
     return np.concatenate([weights, biases], axis=2)
 
 
-def live_lines(sample: Sample, ground: Ground, values: Array) -> Array:
+def outputs_within(program: Program, parameters: Array, points: Array, spread: float) -> Array:
+    """(networks, points) outputs, cut to `HUGE` spreads, so that what is computed of them stays finite; 0 for NaN."""
+    from mcstudy.engine.outputs import outputs
+
+    limit = HUGE * spread
+    found = outputs(program, parameters, points)[:, :, 0]
+    return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, posinf=limit, neginf=-limit), -limit, limit))
+
+
+def live_lines(program: Program, parameters: Array, ground: Ground, values: Array) -> Array:
     """The line of each unit of the first hidden layer, (networks, units) int64: its number, -1 where it is not live.
 
     Lines are numbered from 0 in the order of the units; units whose lines all but coincide have the same number. A unit
@@ -105,13 +114,12 @@ def live_lines(sample: Sample, ground: Ground, values: Array) -> Array:
     set to 0, and what is left of its part by a plane taken away, since a part that is a plane bends nothing.
 
     Args:
-        sample: the networks, at their ends.
+        program: of the networks' cell.
+        parameters: (networks, parameters) of them.
         ground: the domain.
-        values: (networks, grid) their outputs there, finite.
+        values: (networks, grid) their outputs there, as `outputs_within` gives them.
     """
-    from mcstudy.engine.outputs import outputs
-
-    cell, parameters = sample.cell, sample.finals
+    [cell] = program.cells
     layer = cell.layers[0]
     units = first_units(cell, parameters)
     corners = np.column_stack([ground.grid, np.ones(len(ground.grid))])
@@ -126,7 +134,7 @@ def live_lines(sample: Sample, ground: Ground, values: Array) -> Array:
         without[:, unit * layer.inputs : (unit + 1) * layer.inputs] = 0.0
         if layer.biased:
             without[:, layer.weights + unit] = 0.0
-        part = values - outputs(sample.program, without, ground.grid)[:, :, 0]
+        part = values - outputs_within(program, without, ground.grid, ground.spread)
         part = part - part @ flat @ flat.T
         live[:, unit] = inside[:, unit] & (part.std(axis=1) > LEAST_PART * ground.spread)
     return _numbered(above, live)

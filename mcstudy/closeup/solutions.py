@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.closeup.ground import MOST_UNITS, SIDE, Ground, first_units, live_lines
+from mcstudy.closeup.ground import MOST_UNITS, SIDE, Ground, first_units, live_lines, outputs_within
 from mcstudy.closeup.sample import Sample
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.statistics import wilson
 
 Array = NDArray[Any]
 
+NOT_FINITE = "not finite"
+"""The name of trials whose parameters or outputs are not."""
 APART = 0.3
 LEAST_ERROR = 0.1
 LEVEL = 0.02
@@ -65,19 +67,21 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
     """The classes of a sample's trials, the largest first; every trial is in one of them."""
     from mcstudy.engine.outputs import outputs
 
-    values = outputs(sample.program, sample.finals, ground.grid)[:, :, 0]
+    program, parameters = sample.program, sample.finals
+    finite = np.isfinite(parameters).all(axis=1)
+    finite &= np.isfinite(outputs(program, parameters, ground.grid)).all(axis=(1, 2))
+    values = outputs_within(program, parameters, ground.grid, ground.spread)
     if ground.target is not None:
         errors = values - ground.target
     else:
-        errors = outputs(sample.program, sample.finals, ground.points)[:, :, 0] - ground.answers
-    finite = np.isfinite(values).all(axis=1) & np.isfinite(errors).all(axis=1)
+        errors = outputs_within(program, parameters, ground.points, ground.spread) - ground.answers
     known = len(sample.cell.layers) > 1 and sample.cell.layers[0].outputs <= MOST_UNITS
     told = known and len(sample.cell.layers) == 2
     numbers = np.full((len(values), sample.cell.layers[0].outputs), -1)
-    if known:
-        numbers = live_lines(sample, ground, np.where(finite[:, None], values, 0.0))
+    if known and finite.any():
+        numbers[finite] = live_lines(program, parameters[finite], ground, values[finite])
     lines = numbers.max(axis=1) + 1
-    names = np.full(len(values), "not finite", object)
+    names = np.full(len(values), NOT_FINITE, object)
     for member, shape in zip(np.flatnonzero(finite), shapes(values[finite], ground), strict=True):
         names[member] = _name(shape, int(lines[member]) if told else None)
     made: list[Solution] = []
@@ -88,12 +92,12 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
             nearest = int(np.argmin(np.round(apart[np.ix_(group, group)].sum(axis=1), 6)))
             best = int(members[group[nearest]])
             some, first = np.unique(numbers[best], return_index=True)
-            units = first_units(sample.cell, sample.finals[best : best + 1])[0][first[some >= 0]]
+            units = first_units(sample.cell, parameters[best : best + 1])[0][first[some >= 0]]
             count = int(lines[best]) if told else None
             made.append(_solution(sample, name, members[group], count, best, units))
     if not finite.all():
         members = np.flatnonzero(~finite)
-        made.append(_solution(sample, "not finite", members, None, int(members[0]), np.zeros((0, 3))))
+        made.append(_solution(sample, NOT_FINITE, members, None, int(members[0]), np.zeros((0, 3))))
     return _lettered(sorted(made, key=lambda one: (-one.share, one.loss, one.medoid)))
 
 
@@ -171,8 +175,8 @@ def shapes(values: Array, ground: Ground) -> list[str]:
     planes = values @ np.linalg.pinv(terms[:, :3]).T @ terms[:, :3].T
     curved = np.linalg.eigvalsh(fits[:, [[3, 4], [4, 5]]])
     level = LEVEL * ground.spread
-    squares = values.reshape(-1, SIDE, SIDE)
-    bends = [np.abs(np.diff(squares, 2, axis=axis)).reshape(len(values), -1) for axis in (1, 2)]
+    squares = values.reshape(len(values), SIDE, SIDE)
+    bends = [np.abs(np.diff(squares, 2, axis=axis)).reshape(len(values), SIDE * (SIDE - 2)) for axis in (1, 2)]
     steep = np.concatenate(bends, axis=1)
     straight = np.mean(steep < 0.01 * steep.max(axis=1, keepdims=True, initial=1e-300), axis=1) > 0.5
     least, size = values.min(axis=1), np.ptp(values, axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mcstudy.closeup.ground import Ground, ground_of, input_names, mesh
 from mcstudy.closeup.look import Look
-from mcstudy.closeup.solutions import Solution, solutions_of
+from mcstudy.closeup.solutions import NOT_FINITE, Solution, solutions_of
 
 if TYPE_CHECKING:
     from mcstudy.plan import Cell
@@ -87,7 +87,7 @@ def _view(look: Look, cell: Cell) -> View:
     ground = ground_of(sample.program)
     found = solutions_of(sample, ground)
     fine = mesh(ground.low, ground.high, FINE)
-    drawn = [one for one in found if one.name != "not finite"][:MOST_SHOWN]
+    drawn = [one for one in found if one.name != NOT_FINITE][:MOST_SHOWN]
     heights = outputs(sample.program, sample.finals[[one.medoid for one in drawn]], fine)[:, :, 0]
     target = targets_at(sample.program, fine)
     return View(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,7 @@ _DEFINITIONS = {
 _TEXTS = {"size": size, "causes": causes}
 """What stands between the heading of a figure and the figure."""
 
-_CLOSE_TEXTS = {"starts": starts, "surfaces": solutions}
+_CLOSE_TEXTS: dict[str, Callable[[Any], list[Block]]] = {"starts": starts, "surfaces": solutions}
 """Likewise, made of the closeup that the figure draws."""
 
 
