@@ -25,8 +25,9 @@ OWN_SETS = 8
 """Trials whose own evaluation points the loss is averaged over, where each has its own."""
 PATHS = 24
 """Most trials of each kind whose way is drawn."""
-TAIL, MARGIN = 0.01, 0.08
-"""Share of the starts and ends that may lie outside on each side; what is added to the range, as a share of it."""
+TAIL, MARGIN, FAR = 0.01, 0.08, 3.0
+"""Share of the starts and ends that may lie outside on each side; what is added to the range, as a share of it; how far
+beyond the starts the range goes at most to show failures, as a multiple of theirs."""
 _DIVERGED = OUTCOMES.index("diverged")
 
 
@@ -113,6 +114,11 @@ def _range(sample: Sample, ends: Array, i: int) -> Array:
     seen = np.concatenate([sample.starts[:, i].astype(np.float64), ends[:, i]])
     seen = seen[np.isfinite(seen)]
     low, high = np.quantile(seen, [TAIL, 1 - TAIL]) if len(seen) else (0.0, 0.0)
+    begun = sample.starts[np.isfinite(sample.starts[:, i]), i].astype(np.float64)
+    if len(begun) and np.ptp(begun) > 0:
+        # What fails may run away without end.
+        low = max(low, begun.min() - FAR * np.ptp(begun))
+        high = min(high, begun.max() + FAR * np.ptp(begun))
     # The ends of those that converge are what it is all about.
     reached = ends[sample.converged, i]
     low, high = np.min([low, *reached]), np.max([high, *reached])

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.figures import style
-from mcstudy.figures.canvas import Canvas
+from mcstudy.figures.canvas import Canvas, plain
 from mcstudy.figures.layout import Page
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
     axes.grid(False)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(plain)
     axes.set_xlabel(f"{one.names[0]} at the start", labelpad=1.0)
     axes.set_ylabel(f"{one.names[1]} at the start")
     axes.yaxis.set_label_coords(-0.45 / width, 0.5)

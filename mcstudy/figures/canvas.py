@@ -56,6 +56,11 @@ class Canvas:
         )
 
 
+def plain(value: float, _: object = None) -> str:
+    """A label of an axis of parameters: as short as can be, of a power of ten too."""
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
 def trial_handles(kinds: Sequence[str] = ("converged", "failed"), line: bool = True) -> list[Any]:
     """What a legend shows for trials of these kinds."""
     from matplotlib.lines import Line2D

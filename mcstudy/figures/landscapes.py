@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcstudy.figures import style
-from mcstudy.figures.canvas import LEGEND, Canvas, trial_handles
+from mcstudy.figures.canvas import LEGEND, Canvas, plain, trial_handles
 from mcstudy.figures.layout import Page
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _draw_curve(canvas: Canvas, one: Any, left: float, top: float, width: float)
     for axes in (curve, ways):
         axes.set_xlim(x[0], x[-1])
         axes.xaxis.set_major_locator(MaxNLocator(7, steps=_STEPS))
+        axes.xaxis.set_major_formatter(plain)
     curve.tick_params(labelbottom=False)
     curve.yaxis.set_major_locator(MaxNLocator(6, steps=_STEPS))
     curve.set_ylabel("evaluation loss")
@@ -139,6 +140,7 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
     axes.set_ylim(one.axes[1][0], one.axes[1][-1])
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(6, steps=_STEPS))
+        axis.set_major_formatter(plain)
     axes.set_xlabel(one.names[0], labelpad=1.0)
     axes.set_ylabel(one.names[1])
     axes.yaxis.set_label_coords(-0.5 / width, 0.5)

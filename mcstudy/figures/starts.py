@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mcstudy.figures import style
-from mcstudy.figures.canvas import LEGEND, Canvas, trial_handles
+from mcstudy.figures.canvas import LEGEND, Canvas, plain, trial_handles
 from mcstudy.figures.layout import Page
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _draw_histogram(axes: Axes, one: Any) -> None:
     axes.set_ylim(0, 1.05 * max(1.0, below.max()))
     axes.set_xlim(edges[0], edges[-1])
     axes.xaxis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+    axes.xaxis.set_major_formatter(plain)
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(style.thousands))
     axes.set_xlabel(f"{one.names[0]} at the start", labelpad=1.0)
@@ -118,6 +119,7 @@ def _draw_scatter(axes: Axes, one: Any) -> None:
     axes.axvline(0, color="0.2", linewidth=0.7)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 2.5, 5, 10]))
+        axis.set_major_formatter(plain)
     axes.set_xlabel(f"{one.names[0]} at the start", labelpad=1.0)
     axes.set_ylabel(f"{one.names[1]} at the start")
 
