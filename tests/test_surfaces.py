@@ -199,6 +199,26 @@ def test_the_report_shows_and_tells_them(place: Path) -> None:
     assert text == (place / "two" / "report.md").read_text()
 
 
+@pytest.mark.parametrize("size", [1e30, 1e9])
+def test_huge_networks_are_sorted_too(size: float) -> None:
+    """Finite parameters whose outputs overflow, or all but do."""
+    rows = np.concatenate([planted([(PYRAMID, 4)]), planted([(PYRAMID, 4)]) * size])
+    with np.errstate(all="raise"):
+        classes = found(rows)
+    assert sum(len(one.trials) for one in classes) == 8
+    [pyramids] = [one for one in classes if one.trials == (0, 1, 2, 3)]
+    assert pyramids.name.startswith("3 kinks, pyramid")
+
+
+def test_a_study_that_diverges_is_drawn(place: Path) -> None:
+    wild = study(
+        "float32", {}, study={"trials": 8}, task={"name": "distance"}, train={"optimizer": part("sgd", lr=1e9)}
+    )
+    mcstudy.run(wild, out=place / "run")
+    assert "| not finite |" in (place / "run" / "report.md").read_text()
+    assert (place / "run" / "figures" / "surfaces.png").exists()
+
+
 def test_networks_of_other_shapes_are_left_out(place: Path) -> None:
     plain = study("float32", {"activation": ["relu", "tanh"]}, study={"trials": 8})
     mcstudy.run(plain, out=place / "run")

@@ -33,7 +33,9 @@ def solutions(closeup: Surfaces) -> list[Block]:
         f"What {which} of a cell ended with, sorted by what the networks compute: a kink is a line of the first hidden "
         "layer that bends the output within the domain, lines that all but coincide count once, and networks of as "
         "many kinks and one shape are told apart (a, b and so on) by how large their errors are over the domain, "
-        "wherever they are made; a turned or mirrored solution counts as the same one. "
+        "wherever they are made; a turned or mirrored solution counts as the same one. Shapes go by the curvatures of "
+        "the quadratic that fits best: valley and ridge bend one way only; a bowl whose faces are straight is a "
+        "pyramid, or a corner where it does not rise on all sides. "
     ]
     first = closeup.views[0]
     most = first.solutions[0]

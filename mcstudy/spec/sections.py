@@ -83,7 +83,10 @@ class Task(Strict):
             "a list of points",
             1,
         ),
-    ] = Field(default=None, description="Points at which the trained network's output is kept.")
+    ] = Field(
+        default=None,
+        description="Points at which trained networks are asked: numbers for one input, else lists of one per input.",
+    )
 
 
 class Network(Strict):
