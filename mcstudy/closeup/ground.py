@@ -58,7 +58,7 @@ def mesh(low: Array, high: Array, side: int) -> Array:
 def ground_of(program: Program) -> Ground:
     """The domain of a cell of two inputs and one output: that of a uniform input, else the box of its samples.
 
-    A box of samples is widened by a tenth of its sides, at least to a length of 1e-6 where all of them are level.
+    A box of samples is widened by a tenth of its sides; where all of them are level, by a tenth of where they are.
     """
     from mcstudy.engine.outputs import targets_at
     from mcstudy.engine.single import samples_of
@@ -70,7 +70,7 @@ def ground_of(program: Program) -> Ground:
         low, high = np.full(2, drawn["low"]), np.full(2, drawn["high"])
     else:
         low, high = samples.points.min(axis=0).astype(float), samples.points.max(axis=0).astype(float)
-        margin = np.maximum(0.1 * (high - low), 1e-6)
+        margin = 0.1 * np.where(high > low, high - low, np.maximum(np.abs(low), 1.0))
         low, high = low - margin, high + margin
     grid = mesh(low, high, SIDE)
     found = targets_at(program, grid)
