@@ -187,14 +187,13 @@ def initialise(memory: Any, layers: Any, cell: Any, axes: Any, seed: Any, trials
     """
     if cell.grid >= 0:
         place_on_grid(memory, cell.parameters, cell.count, axes, cell.grid, trials)
-    else:
-        number = np.int64(0)
-        for i in range(cell.first_layer, cell.first_layer + cell.layers):
-            layer = item(layers, i)
-            if layer.fixed:
-                for j in range(layer.weights, layer.weights + layer.inputs * layer.outputs):
-                    store(memory, j, 1.0)
-                continue
+    number = np.int64(0)
+    for i in range(cell.first_layer, cell.first_layer + cell.layers):
+        layer = item(layers, i)
+        if layer.fixed:
+            for j in range(layer.weights, layer.weights + layer.inputs * layer.outputs):
+                store(memory, j, 1.0)
+        elif cell.grid < 0:
             _start_layer(memory, layer, number, seed, trials)
             number += layer.inputs * layer.outputs
             if layer.biases >= 0:
