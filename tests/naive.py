@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import naive_activations
+import naive_diagnosis
 import naive_losses
 import naive_optimizers
 import numpy as np
@@ -237,9 +238,29 @@ def converged(settings: Settings, network: Network, points: tuple[Array, Array],
     return met
 
 
-def dead_units(slopes: list[Array]) -> int:
-    """Hidden units whose derivative is zero at every point."""
-    return sum(int(np.all(slope == 0, axis=0).sum()) for slope in slopes[:-1])
+def diagnosis(settings: Settings, points: tuple[Array, Array], start: Array, end: Array) -> dict[str, tuple[Any, bool]]:
+    """What the columns of a trial's row tell of it, each with whether it is sure.
+
+    Args:
+        settings: of its cell.
+        points: inputs and targets of the evaluation points.
+        start, end: its parameters, (parameters,).
+    """
+    x, y = points
+    with np.errstate(all="ignore"):
+        before = naive_diagnosis.dead(Network(settings, start.copy()).forward(x)[2])
+        network = Network(settings, end.copy())
+        values, _, slopes, _ = network.forward(x)
+        gradient_norm = np.linalg.norm(network.gradient(x, y).astype(float))
+    after = naive_diagnosis.dead(slopes)
+    found: dict[str, Any] = {"dead_units_start": sum(before), "dead_units": sum(after)}
+    if len(before) > 1:
+        found |= {f"dead_units_start_{i}": count for i, count in enumerate(before, 1)}
+        found |= {f"dead_units_{i}": count for i, count in enumerate(after, 1)}
+    sure = {name: (value, True) for name, value in found.items()}
+    layers = list(zip(network.weights, network.biases, strict=True))
+    sure["gradient_norm"] = gradient_norm, True
+    return sure | naive_diagnosis.diagnose(layers, slopes, values[-1], y)
 
 
 def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = None) -> dict[str, Any]:
@@ -251,8 +272,8 @@ def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = No
         table: inputs (samples, inputs) and targets (samples, outputs) of a table task.
 
     Returns:
-        outcome, steps, dead units, and at the checks up to the one that ended it: losses (checks,), parameters
-        (checks, parameters).
+        outcome, steps, points (inputs and targets of the evaluation points), and at the checks up to the one that
+        ended it: losses (checks,), parameters (checks, parameters).
     """
     dtype = np.dtype(settings["train"]["precision"]).type
     network = Network(settings, initial_parameters(settings, trial).astype(dtype))
@@ -281,11 +302,10 @@ def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = No
                 outcome = outcome_after_all(losses, network.forward(points[0])[2])
             if outcome:
                 break
-        dead = dead_units(network.forward(points[0])[2])
     return {
         "outcome": outcome,
         "steps": step,
-        "dead_units": dead,
+        "points": points,
         "losses": np.array(losses),
         "parameters": np.array(parameters),
     }

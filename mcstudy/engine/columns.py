@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mcstudy.engine.curvature import MOST_PARAMETERS, points
 from mcstudy.engine.outputs import outputs
 from mcstudy.engine.program import Program, alone
+from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import Cell
 from mcstudy.training import diagnosis
 
@@ -36,10 +37,21 @@ layer, up to `diagnosis.SAME_ANGLE`; opposite_units: those of them that face the
 constant: whether the output is, and where (`mcstudy.outcomes.CONSTANTS`).
 """
 
+OF_NUMBERS = ("saturated_units", "linear_units", "merged_units", "opposite_units", "constant")
+"""What a network that diverged has none of: it may consist of NaN."""
 
-def noted(cell: Cell, notes: Array) -> dict[str, Array]:
-    """The columns of notes (trials, notes) of a cell; dead units by hidden layer too, where there are several."""
+
+def noted(cell: Cell, notes: Array, outcomes: Array) -> dict[str, Array]:
+    """The columns of notes (trials, notes) of a cell; dead units by hidden layer too, where there are several.
+
+    Args:
+        cell: whose trials they are.
+        notes: (trials, notes) as kernels make them.
+        outcomes: (trials,) codes.
+    """
     columns = {name: notes[:, place].astype(kind or notes.dtype) for name, (place, kind) in NOTED.items()}
+    for name in OF_NUMBERS:
+        columns[name][outcomes == OUTCOMES.index("diverged")] = 0
     hidden = len(cell.layers) - 1
     if hidden > 1:
         for layer in range(hidden):

@@ -191,7 +191,7 @@ def run_unit(
             "loss_last": last,
             "loss_best": best,
             "step_best": step_best[c, :done],
-            **noted(cell, notes[c, :done]),
+            **noted(cell, notes[c, :done], ends),
         }
         rows |= looked_up(program, c, rows, finals[c, :done])
         checks, parameters = program.checks[c], int(program.cell_table["count"][c])
