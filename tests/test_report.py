@@ -26,6 +26,7 @@ from mcstudy.figures import layout, lines, style
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import Plan, make_plan
 from mcstudy.report import render, words
+from mcstudy.report.answer import answer
 from mcstudy.report.document import Bullets, Code, Document, Heading, Listing, Paragraph, Picture, Strong, Table
 from mcstudy.spec import Study
 from mcstudy.store import MemoryStore, Store
@@ -509,6 +510,27 @@ def test_no_difference_is_told_where_intervals_overlap(converged: list[int]) -> 
     vary = {"activation": ["relu", "elu", "tanh", "selu"], "init": ["normal", "zeros"]}
     text = first(vary, converged * 2)
     assert not re.search("clearly|moves|but", text)
+
+
+@pytest.mark.parametrize("levels", [(2,), (5,), (8,), (2, 3), (3, 4), (2, 2, 3)])
+def test_chance_alone_is_rarely_told_as_a_difference(levels: tuple[int, ...]) -> None:
+    """Cells of one true rate; with a true difference of ten points, as a control, each answer tells one."""
+    random = np.random.default_rng(7)
+    keys = tuple(f"key{i}" for i in range(len(levels)))
+    labels = list(itertools.product(*(map(str, range(count)) for count in levels)))
+    claims = []
+    for gain in (0.0, 0.1):
+        claims.append(0)
+        for _ in range(50):
+            converged = random.binomial(2000, [0.4 + gain * (cell[0] == "1") for cell in labels])
+            low, high = statistics.wilson(converged, 2000)
+            frame = pd.DataFrame(labels, columns=keys).assign(trials=2000, converged=converged, rate=converged / 2000)
+            text = answer(frame.assign(rate_low=low, rate_high=high), keys)
+            shown = "".join(item if isinstance(item, str) else item.text for item in text)
+            claims[-1] += bool(
+                re.search(r"(?<!others )converged clearly|moves|; but|\d of the \d+ others|\d clearly", shown)
+            )
+    assert claims[0] <= 4 and claims[1] == 50
 
 
 def test_what_moves_the_rate_most_is_told_only_where_intervals_show_it() -> None:

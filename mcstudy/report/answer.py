@@ -97,7 +97,7 @@ def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...]) -
     if len(same) > 1 and first["rate"] in (0, 1):
         limits = words.interval(first["rate"], first["rate_low"], first["rate_high"])
         trials = "all trials" if highest else "no trial"
-        yield f"In {len(same)} cells {trials} converged ("
+        yield f"In {words.count(len(same))} cells {trials} converged ("
         where = places(_labels(same, keys), _labels(rows, keys), keys)
         if len(where) <= (_MOST_NAMES if len(keys) == 1 else _MOST_PLACES):
             yield from words.listed(where) if len(keys) == 1 else _joined(where)
