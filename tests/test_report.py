@@ -153,7 +153,7 @@ def test_a_study_of_no_steps_has_no_curves() -> None:
     plan = synthetic.plan({"init": synthetic.INITS}, train={"steps": 0})
     made = frames(plan, synthetic.filled(plan))
     shown = [name for name, drawing in OF_FRAMES.items() if figures.draw(drawing, made[drawing.frame], plan.keys).pages]
-    assert shown == ["rates", "outcomes"]
+    assert shown == ["rates", "outcomes", "causes"]
 
 
 def test_the_size_is_drawn_where_it_is_varied() -> None:
@@ -178,9 +178,12 @@ def test_extremes_are_drawn(shares: tuple[float, ...]) -> None:
     store = synthetic.filled(plan, shares=shares)
     store.write_history(plan.cells[0].id, np.array([0, 200]), np.array([[0.0, np.inf], [1e-45, 3e38]], np.float32))
     made = frames(plan, store)
-    for drawing in (figures.FIGURES[name] for name in ALWAYS):
-        drawn = figures.draw(drawing, made[drawing.frame], plan.keys)
-        assert drawn.pages[0][1].startswith(b"\x89PNG") and drawn.left_out == 0
+    for name in ALWAYS:
+        drawn = figures.draw(figures.FIGURES[name], made[figures.FIGURES[name].frame], plan.keys)
+        if name == "causes" and shares[0] == 1:
+            assert not drawn.pages
+        else:
+            assert drawn.pages[0][1].startswith(b"\x89PNG") and drawn.left_out == 0
 
 
 @pytest.mark.parametrize("name", ALWAYS)
@@ -200,8 +203,7 @@ def test_cells_that_are_not_drawn_are_counted(name: str, monkeypatch: pytest.Mon
 def test_a_figure_that_does_not_apply_has_no_section() -> None:
     plan = synthetic.plan({"init": synthetic.INITS})
     made = frames(plan, synthetic.filled(plan))
-    drawn = figures.draw(figures.FIGURES["size"], made["rates"], plan.keys)
-    assert not drawn.pages and drawn.left_out
+    drawn = figures.Drawn((), "a caption", 4, 4)
     text = render.markdown(report.build(plan, made["rates"], {"size": drawn}, 200))
     assert "## Size" not in text and "not drawn" not in text
 
@@ -470,6 +472,8 @@ def told(
         | {"steps_q25": 10.0, "steps_median": lasted[i], "steps_q75": 90.0, "parameters": cell.parameters}
         | {"hidden_units": sum(layer.outputs for layer in cell.layers[:-1])}
         | {"dead_units_converged": dead[0], "dead_units_failed": dead[1]}
+        | {f"cause_{name}": trials - k if name == "none" else 0 for name in statistics.CAUSES}
+        | {"dead_start_converged": 0, "dead_start_failed": 0}
         for i, (cell, k) in enumerate(zip(plan.cells, converged, strict=True))
     ]
     return render.markdown(report.build(plan, pd.DataFrame(rows), {}, trials))
