@@ -85,9 +85,10 @@ def landscapes(look: Look) -> Landscapes:
 def _landscape(look: Look, cell: Cell) -> Landscape:
     sample = look.sample(cell)
     ends = np.where((sample.outcome == _DIVERGED)[:, None], np.nan, sample.finals).astype(np.float64)
-    axes = tuple(_range(sample, ends, i) for i in range(cell.parameters))
-    grid = np.stack(np.meshgrid(*axes), axis=-1)
     drawn = first_of_each(sample.converged, PATHS)
+    ways = sample.parameters[drawn[sample.converged[drawn]]]
+    axes = tuple(_range(sample, ends, ways[..., i], i) for i in range(cell.parameters))
+    grid = np.stack(np.meshgrid(*axes), axis=-1)
     return Landscape(
         cell=cell.id,
         title=look.title(cell),
@@ -109,11 +110,13 @@ def first_of_each(converged: Array, most: int) -> Array:
     return np.sort(np.concatenate([np.flatnonzero(converged)[:most], np.flatnonzero(~converged)[:most]]))
 
 
-def _range(sample: Sample, ends: Array, i: int) -> Array:
-    """Values of parameter `i` from below most of the starts and ends to above."""
+def _range(sample: Sample, ends: Array, ways: Array, i: int) -> Array:
+    """Values of parameter `i` from below most of the starts and ends, and the `ways` of some trials, to above."""
     seen = np.concatenate([sample.starts[:, i].astype(np.float64), ends[:, i]])
     seen = seen[np.isfinite(seen)]
     low, high = np.quantile(seen, [TAIL, 1 - TAIL]) if len(seen) else (0.0, 0.0)
+    met = ways[np.isfinite(ways)].astype(np.float64)
+    low, high = np.min([low, *met]), np.max([high, *met])
     begun = sample.starts[np.isfinite(sample.starts[:, i]), i].astype(np.float64)
     if len(begun) and np.ptp(begun) > 0:
         # What fails may run away without end.

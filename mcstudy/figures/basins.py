@@ -51,7 +51,7 @@ def draw_basins(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
         for number, one in enumerate(page):
             left = _LEFT + (number % 2) * (width + _LEFT)
             top = _LEGEND + (number // 2) * height
-            canvas.text(left, top + 0.08, one.title, width, bold=True)
+            canvas.text(left, top + 0.08, one.title, width - 0.36, bold=True)
             if len(one.names) == 1:
                 _draw_strip(canvas.axes(left, top + _TITLE, width - 0.1, _STRIP), one, width)
             else:

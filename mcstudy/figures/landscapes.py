@@ -51,7 +51,7 @@ def draw_landscapes(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
         for number, one in enumerate(page):
             left = _LEFT + (number % 2) * (width + _LEFT + _GAP / 2)
             top = LEGEND + (number // 2) * height
-            canvas.text(left, top + 0.08, one.title, width, bold=True)
+            canvas.text(left, top + 0.08, one.title, width - 0.36, bold=True)
             draw = _draw_curve if len(one.names) == 1 else _draw_map
             draw(canvas, one, left, top + _TITLE, width)
         yield Page(canvas.figure, frozenset(one.cell for one in page))

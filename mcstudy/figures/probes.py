@@ -15,45 +15,52 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LEFT, _RIGHT, _GAP = 0.55, 0.15, 0.4
+_LEFT, _RIGHT, _GAP = 0.55, 0.15, 0.55
 _LEGEND, _HEADER, _WORDS, _TALL, _FOOT = 0.3, 0.26, 0.18, 1.25, 0.42
 _BAND = _HEADER + _WORDS + _TALL + _FOOT
 
 
 def draw_probes(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
     """Pages of `mcstudy.closeup.probes.Probes`, a band for each cell, a panel for each answer."""
-    most = int((PAGE_HEIGHT - _LEGEND) / _BAND)
+    across = 2 if all(len(view.panels) == 1 for view in closeup.views) else 1
+    most = across * int((PAGE_HEIGHT - _LEGEND) / _BAND)
     for start in range(0, min(len(closeup.views), most * MAX_PAGES), most):
-        yield _page(closeup.views[start : start + most])
+        yield _page(closeup.views[start : start + most], across)
 
 
-def _page(views: Sequence[Any]) -> Page:
+def _page(views: Sequence[Any], across: int) -> Page:
+    """A page of so many cells side by side."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(style.WIDTH, _LEGEND + _BAND * len(views)))
+    figure = Figure(figsize=(style.WIDTH, _LEGEND + _BAND * -(-len(views) // across)))
     FigureCanvasAgg(figure)
     outcome_legend(figure)
     columns = max([2, *(len(view.panels) for view in views)])
     for position, view in enumerate(views):
-        _draw_view(figure, view, figure.get_figheight() - _LEGEND - position * _BAND, columns)
+        row, column = divmod(position, across)
+        _draw_view(figure, view, figure.get_figheight() - _LEGEND - row * _BAND, columns, column * (across - 1))
     return Page(figure, frozenset(view.cell for view in views))
 
 
-def _draw_view(figure: Figure, view: Any, top: float, columns: int) -> None:
+def _draw_view(figure: Figure, view: Any, top: float, columns: int, first: int) -> None:
+    """The panels of a cell, the leftmost of them in column `first`."""
     height = figure.get_figheight()
     wide = (style.WIDTH - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
-    text = style.fitted(view.title or "the only cell", style.WIDTH - 0.2, style.NORMAL, bold=True)
-    figure.text(0.1 / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold")
+    room = style.WIDTH - 0.2 if len(view.panels) > 1 else wide + _LEFT - 0.1
+    text = style.fitted(view.title or "the only cell", room, style.NORMAL, bold=True)
+    figure.text(
+        (0.1 + first * (wide + _GAP)) / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold"
+    )
     low = (top - _HEADER - _WORDS - _TALL) / height
-    for column, panel in enumerate(view.panels):
+    for column, panel in enumerate(view.panels, first):
         x = _LEFT + column * (wide + _GAP)
         axes = figure.add_axes((x / style.WIDTH, low, wide / style.WIDTH, _TALL / height))
         title = panel.title + (f" ({panel.missing:,} not finite)" if panel.missing else "")
         axes.set_title(style.fitted(title, wide, style.SMALL), size=style.SMALL)
         _bars(axes, panel, view.trials)
         axes.set_xlabel("output", size=style.SMALL, labelpad=1)
-        if column == 0:
+        if column == first:
             axes.set_ylabel("trials (%)", size=style.SMALL, labelpad=2)
 
 
