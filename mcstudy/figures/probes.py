@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEFT, _RIGHT, _GAP = 0.55, 0.15, 0.55
-_LEGEND, _HEADER, _WORDS, _TALL, _FOOT = 0.3, 0.26, 0.18, 1.25, 0.42
+_LEGEND, _HEADER, _WORDS, _TALL, _FOOT = 0.3, 0.36, 0.18, 1.25, 0.42
 _BAND = _HEADER + _WORDS + _TALL + _FOOT
 
 
@@ -48,10 +48,9 @@ def _draw_view(figure: Figure, view: Any, top: float, columns: int, first: int) 
     height = figure.get_figheight()
     wide = (style.WIDTH - _LEFT - _RIGHT - (columns - 1) * _GAP) / columns
     room = style.WIDTH - 0.2 if len(view.panels) > 1 else wide + _LEFT - 0.1
-    text = style.fitted(view.title or "the only cell", room, style.NORMAL, bold=True)
-    figure.text(
-        (0.1 + first * (wide + _GAP)) / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold"
-    )
+    text = style.wrapped(view.title or "the only cell", room, size=style.NORMAL, bold=True)
+    place = (0.1 + first * (wide + _GAP)) / style.WIDTH, (top - _HEADER + 0.05) / height
+    figure.text(*place, text, size=style.NORMAL, weight="bold", va="bottom")
     low = (top - _HEADER - _WORDS - _TALL) / height
     for column, panel in enumerate(view.panels, first):
         x = _LEFT + column * (wide + _GAP)

@@ -21,7 +21,7 @@ FEW = 6
 """As many cells are told of one by one."""
 _MOST_KEYS = 5
 """Varied keys that the text tells of."""
-_MOST_EXCEPTIONS = 3
+_MOST_EXCEPTIONS = 2
 """Exceptions that the text names; more are counted."""
 
 
