@@ -173,8 +173,11 @@ def _data(settings: Settings) -> Text:
 
 
 def _probes(settings: Settings) -> Text:
-    points = settings["task"].get("probe", ())
-    return words.listed(f"({', '.join(f'{x:g}' for x in point)})" for point in points)
+    return words.listed(f"({', '.join(f'{x:g}' for x in point)})" for point in settings["task"].get("probe", ()))
+
+
+def _diagnosis(settings: Settings) -> Text:
+    return ("looked at by the Hessian of the evaluation loss",) if settings.get("diagnose") else ()
 
 
 def _network(settings: Settings) -> Text:
@@ -292,5 +295,6 @@ _SETTINGS: dict[str, tuple[tuple[str, ...], Callable[[Settings], Text]]] = {
     "checked": (("converge.every",), _every),
     "evaluated on": ((), _evaluation),
     "asked at": (("task.probe",), _probes),
+    "stuck trials": ((), _diagnosis),
 }
 """The rows of the table of settings: the keys that vary it, and its words."""
