@@ -28,9 +28,9 @@ targets, at their median, at zero, or elsewhere, the first that fits."""
 POINTS: Final = ("unknown", "flat", "saddle", "minimum")
 """What a stuck trial sits at, by the Hessian of its evaluation loss; unknown for all others.
 
-- ``flat``: no eigenvalue is anything but zero.
-- ``saddle``: there is a negative one, so a way down.
-- ``minimum``: there is none.
+- ``saddle``: an eigenvalue is negative, so there is a way down.
+- ``flat``: none is, but some are zero, and not only for units whose inputs and outputs can be rescaled at no change.
+- ``minimum``: all others are positive.
 """
 
 CODES: Final = {"outcome": OUTCOMES, "constant": CONSTANTS, "point": POINTS}

@@ -87,7 +87,7 @@ def test_another_rate_than_half_is_seen() -> None:
 # ---------------------------------------------------------------------------------------------- dead from the start
 
 
-def share_dead(
+def untrained(
     folder: Path,
     points: np.ndarray,
     hidden: list[int],
@@ -95,8 +95,8 @@ def share_dead(
     bias: bool = True,
     precision: str = "float32",
     activation: str = "relu",
-) -> tuple[int, int]:
-    """How many of so many networks have a layer that no point activates, before any training.
+) -> mcstudy.Results:
+    """So many networks before any training.
 
     The targets are no possible output of such a network, lest it converge at once; the output unit is linear, and so
     is never dead itself.
@@ -123,7 +123,12 @@ def share_dead(
             "converge": {"loss": 0.0},
         }
     )
-    [row] = mcstudy.run(study).rates.to_dict("records")
+    return mcstudy.run(study)
+
+
+def share_dead(folder: Path, points: np.ndarray, hidden: list[int], trials: int, **options: Any) -> tuple[int, int]:
+    """How many of so many networks have a layer that no point activates, before any training."""
+    [row] = untrained(folder, points, hidden, trials, **options).rates.to_dict("records")
     assert row["dead"] + row["unfinished"] == trials
     return row["dead"], trials
 
@@ -172,6 +177,21 @@ def test_a_narrow_domain_makes_more_units_inactive(tmp_path: Path, units: int) -
     """Points that look like N(0, 1) instead: the identity does not hold, and that is seen."""
     dead, trials = share_dead(tmp_path, POINTS[:, None], [units, 1], 100_000)
     assert wilson(dead, trials, LEVEL)[0] > never_active(1, units)
+
+
+def test_units_of_the_second_layer_are_counted_as_dead(tmp_path: Path) -> None:
+    """Each of two units of the second layer is never active with that probability; the first layer's nearly always is.
+
+    Unlike an outcome, the count is of that layer alone.
+    """
+    trials, units = 200_000, 2
+    rows = untrained(tmp_path, WIDE_LINE, [1, units], trials).trials
+    for when in ("dead_units_start_", "dead_units_"):
+        share = rows[f"{when}2"] / units
+        error = share.std() / np.sqrt(trials)
+        assert abs(share.mean() - never_active(1, 1)) < 3.3 * error < abs(share.mean() - never_active(1, 2)) / 5
+        assert rows[f"{when}1"].sum() <= 3
+    assert (rows["dead_units_start"] == rows["dead_units_start_1"] + rows["dead_units_start_2"]).all()
 
 
 def born_dead_bounds(layers: int, width: int) -> tuple[float, float]:

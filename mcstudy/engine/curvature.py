@@ -30,6 +30,8 @@ ZERO = 1e-6
 """An eigenvalue counts as zero that is no larger beside the largest magnitude of all; or, away from a stationary point,
 than twice the gradient over the parameters' norm: where rescaling a unit changes nothing, that much curvature along
 this curve comes from the gradient alone."""
+LEAST_NORM = 1e-3
+"""Parameters count as no smaller beside their gradient: near zero it is made of roundings."""
 
 
 def hessian(program: Program, trial: int, parameters: Array) -> Array:
@@ -63,12 +65,12 @@ def classify(values: Array, rescalings: int = 0, slope: float = 0.0) -> str:
         values: the eigenvalues.
         rescalings: directions in which the loss never changes, whatever the point: a unit's inputs made larger, its
             outputs as much smaller. A minimum is a point with no others.
-        slope: norm of the gradient there, over that of the parameters.
+        slope: norm of the gradient there, over that of the parameters; it counts where there are rescalings.
     """
     size = float(np.abs(values).max())
     if not np.isfinite(size):
         return "unknown"
-    zero = max(ZERO * size, 2 * slope)
+    zero = max(ZERO * size, 2 * slope if rescalings else 0.0)
     if values[0] < -zero:
         return "saddle"
     return "flat" if np.sum(np.abs(values) <= zero) > rescalings else "minimum"
@@ -99,7 +101,7 @@ def points(program: Program, rows: Mapping[str, Array], finals: Array) -> tuple[
     for i in stuck:
         own, final = _at_trial(exact, program, int(rows["trial"][i])), np.asarray(finals[i, : cell.parameters], float)
         values = spectrum(_hessian(own, final))
-        slope = float(rows["gradient_norm"][i]) / max(math.sqrt(math.fsum(final * final)), 1e-300)
+        slope = float(rows["gradient_norm"][i]) / max(math.sqrt(math.fsum(final * final)), LEAST_NORM)
         smallest[i] = values[0]
         codes[i] = POINTS.index(classify(values, rescalings(cell, hidden - int(rows["dead_units"][i])), slope))
     return smallest, codes
