@@ -308,10 +308,8 @@ def test_a_lost_history_and_lost_rows(tmp_path: Path) -> None:
     whole, store = MemoryStore(), MemoryStore()
     train(plan, whole, 1500)
     for cell in plan.cells:  # rows without histories, and gaps on both sides of the last history to be kept
-        frame = whole.read(cell.id, 1500)
-        codes = frame.assign(outcome=frame["outcome"].cat.codes)
         for start, stop in [(30, 80), (500, 600), (700, 1100)]:
-            store.write(cell.id, start, {name: codes[name].to_numpy()[start:stop] for name in codes})
+            store.write(cell.id, start, whole.rows(cell.id, np.arange(start, stop)))
     expected = [(0, 512), (600, 700), (1100, 1500)]
     assert missing_trials(plan.cells, store, 1500).ranges == {cell.id: expected for cell in plan.cells}
     stops = 0

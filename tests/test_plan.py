@@ -142,7 +142,15 @@ def test_settings_are_complete_and_stand_for_the_id() -> None:
     assert cell.settings == settings
     canonical = json.dumps(settings, sort_keys=True, separators=(",", ":"))
     assert cell.id == "c" + hashlib.sha256(canonical.encode()).hexdigest()[:11]
-    assert cell.id == "cba96c83443c"  # changes only with the arithmetic or the shape of the settings
+    assert cell.id == "cbc2ee70b3e2"  # changes only with the arithmetic or the shape of the settings
+
+
+def test_a_diagnosis_that_is_asked_for_is_part_of_the_id() -> None:
+    """Its trials have more columns; those of other studies keep their ids."""
+    asked = plan(study={"diagnose": "hessian"}).cells[0]
+    assert asked.settings == plan().cells[0].settings | {"diagnose": "hessian"} and asked.id != plan().cells[0].id
+    with pytest.raises(StudyError, match="hessian"):
+        plan(study={"diagnose": "hessians"})
 
 
 def test_ids_are_the_same_in_another_process() -> None:

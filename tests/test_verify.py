@@ -90,6 +90,7 @@ def one_bit(value: Any) -> Any:
         ("outcome", lambda code: (code + 1) % 5),
         ("steps", lambda steps: steps - 1),
         ("dead_units", lambda count: count + 1),
+        ("constant", lambda code: (code + 1) % 5),
     ],
 )
 def test_a_changed_value_is_found(folder: Path, command: Command, column: str, alter: Callable[[Any], Any]) -> None:
@@ -98,7 +99,8 @@ def test_a_changed_value_is_found(folder: Path, command: Command, column: str, a
     rows = FolderStore(folder).rows(cell.id, np.array([41]))
     found = command("verify", folder)
     assert found.status == 1 and found.out == ""
-    stored = mcstudy.outcomes.OUTCOMES[rows[column][0]] if column == "outcome" else str(rows[column][0])
+    value = rows[column][0]
+    stored = mcstudy.outcomes.CODES[column][value] if column in mcstudy.outcomes.CODES else str(value)
     start = f"{folder}: of 280 stored rows of 4 cells, 1 differs from what training gives; the first: "
     where = f"cell {cell.id} ({cell.label}), trial 41, {column}: stored {stored}, computed "
     assert found.err.startswith(start + where) and not found.err.endswith(f"computed {stored}\n")
