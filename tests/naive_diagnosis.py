@@ -28,14 +28,10 @@ def _slope_counts(slopes: Sequence[Array], margin: float) -> tuple[int, int]:
     """Saturated units and linear ones, with thresholds that are larger by a share of `margin`."""
     saturated = linear = 0
     for slope in slopes[:-1]:
-        for unit in slope.T.astype(float):
-            largest = np.abs(unit).max()
-            if largest == 0:
-                continue
-            if largest <= SMALL_SLOPE * (1 + margin):
-                saturated += 1
-            elif np.ptp(unit) <= SMALL_CHANGE * (1 + margin) * largest:
-                linear += 1
+        largest, change = np.abs(slope).max(axis=0).astype(float), np.ptp(slope.astype(float), axis=0)
+        small = largest <= SMALL_SLOPE * (1 + margin)
+        saturated += int(np.sum(small & (largest > 0)))
+        linear += int(np.sum(~small & (change <= SMALL_CHANGE * (1 + margin) * largest)))
     return saturated, linear
 
 
