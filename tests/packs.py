@@ -53,7 +53,9 @@ def packed(array: np.ndarray, lanes: int | None = None) -> np.ndarray:
     return packs
 
 
-def apply(function: Callable[..., Any], array: np.ndarray, *more: np.ndarray, pair: bool = False) -> Any:
+def apply(
+    function: Callable[..., Any], array: np.ndarray, *more: np.ndarray, pair: bool = False, lanes: int | None = None
+) -> Any:
     """`function`, which takes packs, of every element of an array (and of others of equal shape).
 
     Args:
@@ -61,12 +63,13 @@ def apply(function: Callable[..., Any], array: np.ndarray, *more: np.ndarray, pa
         array: float32 or float64, any shape.
         more: further arguments.
         pair: whether `function` gives two packs.
+        lanes: of the packs, as many as kernels use unless given; it changes no result.
 
     Returns:
         An array of the same shape; two of them for a pair.
     """
-    arguments = [packed(a) for a in (array, *more)]
-    results = [packed(np.zeros_like(array)) for _ in range(2 if pair else 1)]
+    arguments = [packed(a, lanes) for a in (array, *more)]
+    results = [packed(np.zeros_like(array), lanes) for _ in range(2 if pair else 1)]
     _loop(function, len(arguments), pair)(*arguments, *results)
     flat = [lane_view(r).reshape(-1)[: array.size].reshape(array.shape) for r in results]
     return tuple(flat) if pair else flat[0]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
@@ -16,19 +14,16 @@ from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.part import Part
-from mcstudy.kernels.pack import lane_view, load, store
 
 sys.path.insert(0, str(Path(__file__).parent))
+import loops
 import naive_activations
 import naive_losses
 from cases_activations import ACTIVATION_CASES, KINKS, LOSS_CASES, LOSS_EDGES, label
-from packs import packed
+from packs import apply
 
 Array = np.ndarray
 FLOATS = (np.float32, np.float64)
-LANES = 4
-"""Narrow packs compile faster; the number of lanes changes no result."""
-
 MAGNITUDES = [0.0, 1e-30, 1e-8, 0.5, 3.0, 6.0, 20.0, 100.0]
 GRID = [sign * z for z in MAGNITUDES for sign in (1, -1)] + list(np.linspace(-8, 8, 161))
 RELATIVE = {np.float32: 3e-6, np.float64: 1e-12}
@@ -41,74 +36,10 @@ loss_cases = pytest.mark.parametrize("case", LOSS_CASES, ids=label)
 both = pytest.mark.parametrize("dtype", FLOATS)
 
 
-@cache
-def _pair_loop(function: Callable[..., Any], draws: bool) -> Callable[..., None]:
-    @numba.njit(error_model="numpy")
-    def loop(z, u, f, slope, a, b):  # type: ignore[no-untyped-def]
-        for i in range(z.size):
-            if draws:
-                value, rise = function(load(z, i), load(u, i), a, b)
-            else:
-                value, rise = function(load(z, i), a, b)
-            store(f, i, value)
-            store(slope, i, rise)
-
-    return loop
-
-
-@cache
-def _trained_loop(function: Callable[..., Any], by_parameter: Callable[..., Any]) -> Callable[..., None]:
-    @numba.njit(error_model="numpy")
-    def loop(z, a, f, slope, by_a):  # type: ignore[no-untyped-def]
-        for i in range(z.size):
-            value, rise = function(load(z, i), load(a, i), 0.0)
-            store(f, i, value)
-            store(slope, i, rise)
-            store(by_a, i, by_parameter(load(z, i), load(a, i), 0.0))
-
-    return loop
-
-
-@cache
-def _loss_loop(value: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., None]:
-    @numba.njit(error_model="numpy")
-    def loop(o, y, values, slopes, a):  # type: ignore[no-untyped-def]
-        for i in range(o.size):
-            store(values, i, value(load(o, i), load(y, i), a))
-            store(slopes, i, gradient(load(o, i), load(y, i), a))
-
-    return loop
-
-
-@cache
-def _joint_loop(value: Callable[..., Any], gradient: Callable[..., Any]) -> Callable[..., None]:
-    @numba.njit(error_model="numpy")
-    def loop(memory, samples, outputs, delta, values, scale):  # type: ignore[no-untyped-def]
-        target = samples * outputs  # targets lie sample by sample, outputs unit by unit
-        for s in range(samples):
-            y = target + s * outputs
-            store(memory, values + s, value(memory, s, samples, y, 1, outputs))
-            gradient(memory, s, samples, y, 1, delta + s, outputs, scale)
-
-    return loop
-
-
-def _empty(array: Array) -> Array:
-    return packed(np.zeros_like(array), LANES)
-
-
-def _flat(packs: Array, like: Array) -> Array:
-    return lane_view(packs).reshape(-1)[: like.size].reshape(like.shape)
-
-
 def found(case: dict[str, Any], z: Array, u: Array | None = None) -> tuple[Array, Array]:
     """f(z) and f'(z) of a part of the catalog; in training if there are draws u."""
-    part = ACTIVATIONS[case["name"]]
-    function = part.function_for(case) if u is None else part.random
-    f, slope = _empty(z), _empty(z)
-    a, b = part.numbers(case)
-    _pair_loop(function, u is not None)(packed(z, LANES), packed(z if u is None else u, LANES), f, slope, a, b)
-    return _flat(f, z), _flat(slope, z)
+    f, slope, _ = loops.activation(ACTIVATIONS[case["name"]], case, z, u)
+    return f, slope
 
 
 def rounded(case: dict[str, Any], dtype: Any) -> dict[str, Any]:
@@ -202,14 +133,13 @@ def test_nan_goes_through_and_nothing_else_becomes_nan(case: dict[str, Any], dty
 @both
 def test_the_trained_slope(dtype: Any) -> None:
     [part] = [part for part in ACTIVATIONS.values() if part.by_parameter is not None]
-    z = np.concatenate([points({"name": part.name}, dtype), [-np.inf, np.inf]]).astype(dtype)
-    a = np.resize(np.array([0.25, -0.4, 1.5, 0.0], dtype), z.size)
-    a[-2:] = 0.3
-    result = [_empty(z) for _ in range(3)]
-    _trained_loop(part.function, part.by_parameter)(packed(z, LANES), packed(a, LANES), *result)
-    wanted = naive_activations.trained({"name": part.name}, z, a)
-    for one, other in zip(result, wanted, strict=True):
-        np.testing.assert_array_equal(_flat(one, z), other)
+    ends = np.array([-np.inf, np.inf], dtype)
+    for z, slopes in ((points({"name": part.name}, dtype), [0.25, -0.4, 1.5, 0.0]), (ends, [0.3, -0.4])):
+        a = np.array(slopes, dtype)
+        result = loops.activation(part, part.defaults(), z, slopes=a)
+        wanted = naive_activations.trained({"name": part.name}, *np.broadcast_arrays(z[:, None], a))
+        for one, other in zip(result, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)
     assert part.numbers(part.defaults() | {"init": 0.4})[0] == 0.4
 
 
@@ -260,18 +190,8 @@ def found_loss(case: dict[str, Any], o: Array, y: Array) -> tuple[Array, Array]:
     """Each loss, and the derivative of their mean."""
     part = LOSSES[case["name"]]
     count = len(o) if part.joint else o.size
-    if not part.joint:
-        values, slopes = _empty(o), _empty(o)
-        a = float(next((v for k, v in case.items() if k != "name"), 0.0))
-        _loss_loop(part.value, part.gradient)(packed(o, LANES), packed(y, LANES), values, slopes, a)
-        return _flat(values, o), _flat(slopes, o) / o.dtype.type(count)
-    size = o.size
-    zeros = np.zeros(size + len(o), o.dtype)
-    memory = packed(np.repeat(np.concatenate([o.T.ravel(), y.ravel(), zeros]), LANES), LANES)
-    _joint_loop(part.sample_value, part.sample_gradient)(memory, len(o), o.shape[1], 2 * size, 3 * size, 1 / count)
-    lanes = lane_view(memory)
-    np.testing.assert_array_equal(lanes[:, :1], lanes[:, 1:2])
-    return lanes[3 * size :, 0], lanes[2 * size : 3 * size, 0].reshape(o.T.shape).T
+    a = float(next((v for k, v in case.items() if k != "name"), 0.0))
+    return loops.losses(part, a, o, y), loops.loss_slopes(part, a, o, y, 1 / count)
 
 
 @loss_cases
@@ -328,7 +248,9 @@ def test_a_confident_answer_keeps_its_gradient() -> None:
 def test_narrow_packs_and_those_of_this_machine_agree() -> None:
     z = np.linspace(-9, 9, 101)
     function = ACTIVATIONS["mish"].function
-    wide = jit.pack_bytes() // 8
-    f, slope = packed(np.zeros_like(z), wide), packed(np.zeros_like(z), wide)
-    _pair_loop(function, False)(packed(z, wide), packed(z, wide), f, slope, 0.0, 0.0)
-    np.testing.assert_array_equal([_flat(f, z), _flat(slope, z)], found({"name": "mish"}, z))
+
+    @jit.scalar
+    def mish(z: Any) -> Any:
+        return function(z, 0.0, 0.0)
+
+    np.testing.assert_array_equal(apply(mish, z, pair=True, lanes=4), found({"name": "mish"}, z))

@@ -13,13 +13,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numba
+import loops
 import numpy as np
 import pytest
-from packs import apply, packed
 
 import mcstudy
-from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.inits import GAINS, INITS
 from mcstudy.catalog.losses import LOSSES
@@ -29,7 +27,6 @@ from mcstudy.catalog.regularizers import REGULARIZERS
 from mcstudy.catalog.schedules import SCHEDULES
 from mcstudy.engine.program import build
 from mcstudy.engine.threads import Unit, run_unit
-from mcstudy.kernels.pack import filled, lane_view, store
 from mcstudy.plan import make_plan
 
 Settings = dict[str, Any]
@@ -132,51 +129,18 @@ def filled_in(part: Part, settings: Settings) -> Settings:
     return part.defaults() | settings
 
 
-def with_numbers(function: Any, a: float, b: float) -> Any:
-    """`function(z, a, b)` as a function of z."""
-
-    @jit.scalar
-    def of_z(z: Any) -> Any:
-        return function(z, a, b)
-
-    return of_z
-
-
-def with_pack(function: Any, a: float) -> Any:
-    """`function(z, a, b)` as a function of z, where a is a pack."""
-
-    @jit.scalar
-    def of_z(z: Any) -> Any:
-        return function(z, filled(z, a), 0.0)
-
-    return of_z
-
-
 @each("activations")
 def test_activations_are_those_of_the_frameworks(record: Settings) -> None:
     activation = ACTIVATIONS[record["part"]["name"]]
     settings = filled_in(activation, record["part"])
-    function, (a, b) = activation.function_for(settings), activation.numbers(settings)
-    trained = activation.by_parameter is not None
     z = np.array(fixture("activations")["z"])
-    of_z = with_pack(function, a) if trained else with_numbers(function, a, b)
-    f, slope = apply(of_z, z, pair=True)
+    f, slope, by_parameter = loops.activation(activation, settings, z)
     cancelled = CANCELLED.get(activation.name, nowhere)(z)
     close(f, record["f"], cancelled)
     close(slope, record["slope"], cancelled)
-    assert trained == ("by_parameter" in record)
-    if trained:
-        close(apply(with_pack(activation.by_parameter, a), z), record["by_parameter"])
-
-
-def with_number(function: Any, a: float) -> Any:
-    """`function(o, y, a)` as a function of o and y."""
-
-    @jit.scalar
-    def of_output(o: Any, y: Any) -> Any:
-        return function(o, y, a)
-
-    return of_output
+    assert (activation.by_parameter is not None) == ("by_parameter" in record)
+    if "by_parameter" in record:
+        close(by_parameter, record["by_parameter"])
 
 
 @each("losses", lambda record: not isinstance(record["outputs"][0], list))
@@ -186,46 +150,25 @@ def test_losses_of_an_output_are_those_of_the_frameworks(record: Settings) -> No
     [a] = [settings[name] for name in loss.parameters] or [0.0]
     o, y, value, gradient = (np.array(record[key]) for key in ("outputs", "targets", "value", "gradient"))
     cancelled = CANCELLED.get(loss.name, nowhere)
-    close(apply(with_number(loss.value, a), o, y), value, cancelled(value))
+    each_alone = o.reshape(-1, 1), y.reshape(-1, 1)
+    close(loops.losses(loss, a, *each_alone).reshape(o.shape), value, cancelled(value))
     if loss.name == "hinge":
         # On the kink Keras takes half the slope, as JAX shares out a maximum between equals. Ours is that of max(0, z)
         # as an activation: none.
         kink = o * np.where(y == 0, -1, y) == 1
         assert kink.any() and np.all(np.abs(gradient[kink]) == 0.5)
         gradient[kink] = 0.0
-    close(apply(with_number(loss.gradient, a), o, y), gradient, cancelled(gradient))
-
-
-@functools.cache
-def sample_loop(value: Any, gradient: Any) -> Any:
-    @numba.njit(error_model="numpy")
-    def loop(memory, samples, outputs, at_y, at_value, at_delta):  # type: ignore[no-untyped-def]
-        for i in range(samples):
-            o, y = i * outputs, at_y + i * outputs
-            store(memory, at_value + i, value(memory, o, 1, y, 1, outputs))
-            gradient(memory, o, 1, y, 1, at_delta + i * outputs, outputs, 0.25)
-
-    return loop
+    close(loops.loss_slopes(loss, a, *each_alone).reshape(o.shape), gradient, cancelled(gradient))
 
 
 @each("losses", lambda record: isinstance(record["outputs"][0], list))
 def test_losses_of_a_sample_are_those_of_the_frameworks(record: Settings) -> None:
-    """One sample per pack, all lanes alike; outputs, targets, values and slopes behind one another in one memory."""
     loss = LOSSES[record["part"]["name"]]
     o, y = np.array(record["outputs"]), np.array(record["targets"])
-    samples, outputs = o.shape
-    size = 2 * o.size + samples + o.size
-    memory = packed(np.zeros(size * (jit.pack_bytes() // 8)))
-    lanes = lane_view(memory)
-    lanes[: o.size], lanes[o.size : 2 * o.size] = o.reshape(-1, 1), y.reshape(-1, 1)
-    sample_loop(loss.sample_value, loss.sample_gradient)(
-        memory, samples, outputs, o.size, 2 * o.size, 2 * o.size + samples
-    )
-    found = lane_view(memory)[:, 0]
     cancelled = CANCELLED.get(loss.name, nowhere)
     value, gradient = np.array(record["value"]), np.array(record["gradient"])
-    close(found[2 * o.size : 2 * o.size + samples], value, cancelled(value))
-    close(found[2 * o.size + samples :].reshape(o.shape) * 4, gradient, cancelled(gradient))
+    close(loops.losses(loss, 0.0, o, y), value, cancelled(value))
+    close(loops.loss_slopes(loss, 0.0, o, y, 0.25) * 4, gradient, cancelled(gradient))
 
 
 # ---------------------------------------------------------------------------------------------- training

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,11 @@ from mcstudy.catalog.part import Part
 from mcstudy.catalog.regularizers import REGULARIZERS, add_penalty
 from mcstudy.catalog.schedules import SCHEDULES, factor
 from mcstudy.kernels.layout import HYPERPARAMETERS
-from mcstudy.kernels.pack import lane_view, load, pack_array, pointer, store
+from mcstudy.kernels.pack import lane_view, pack_array, pointer
 from mcstudy.kernels.scalars import exp_below, half_wave, power
 
 sys.path.insert(0, str(Path(__file__).parent))
+import loops
 import naive_optimizers as naive
 from cases_optimizers import OPTIMIZER_CASES, REGULARIZER_CASES, SCHEDULE_CASES
 from packs import packed
@@ -67,24 +67,6 @@ def test_every_part_has_a_case(kind: str) -> None:
 # ---------------------------------------------------------------------------------------------- optimizers
 
 
-@cache
-def _loop(prepare: Any, update: Any) -> Callable[..., None]:
-    @numba.njit(error_model="numpy")
-    def loop(parameters, gradients, state, hyper, first, steps):  # type: ignore[no-untyped-def]
-        count = parameters.size
-        for n in range(first, first + steps):
-            h = prepare(hyper, n + 1)
-            for i in range(count):
-                s, t, u = load(state, i), load(state, count + i), load(state, 2 * count + i)
-                p, s, t, u = update(load(parameters, i), load(gradients, (n - first) * count + i), s, t, u, h)
-                store(parameters, i, p)
-                store(state, i, s)
-                store(state, count + i, t)
-                store(state, 2 * count + i, u)
-
-    return loop
-
-
 class Run:
     """An optimizer's parameters and state, which `steps` moves on."""
 
@@ -93,22 +75,23 @@ class Run:
         hyper = optimizer.hyper(settings)
         assert len(hyper) <= HYPERPARAMETERS and hyper[0] == settings["lr"]
         self.hyper = (*hyper, *[0.0] * (HYPERPARAMETERS - len(hyper)))
-        self.loop = _loop(optimizer.prepare, optimizer.update_for(settings))
-        self.size, self.slots, self.n = start.size, optimizer.slots, 0
-        self.packs = packed(start)
-        lanes = lane_view(self.packs).shape[1]
-        self.state = pack_array(3 * self.packs.size, start.dtype, lanes)
+        self.part, self.settings, self.size, self.n = optimizer, settings, start.size, 0
+        self.packs = lane_view(packed(start))
+        self.state = np.zeros((3 * len(self.packs), self.packs.shape[1]), start.dtype)
 
     def steps(self, gradients: np.ndarray) -> np.ndarray:
         """The parameters after a step for each row of `gradients`."""
         rows = [lane_view(packed(row)) for row in gradients]
-        packs = pack_array(len(rows) * self.packs.size, gradients.dtype, rows[0].shape[1])
-        lane_view(packs)[:] = np.concatenate(rows)
-        self.loop(self.packs, packs, self.state, self.hyper, self.n, len(rows))
+        parts = [self.packs, *rows, self.state]
+        packs = pack_array(sum(map(len, parts)), gradients.dtype, self.packs.shape[1])
+        memory = lane_view(packs)
+        memory[:] = np.concatenate(parts)
+        loops.update(self.part, self.settings, self.hyper, packs, self.n, len(rows))
         self.n += len(rows)
-        unused = lane_view(self.state)[self.slots * self.packs.size :]
+        self.packs, self.state = memory[: len(self.packs)].copy(), memory[-len(self.state) :].copy()
+        unused = self.state[self.part.slots * len(self.packs) :]
         assert not unused.any(), "state beyond the slots"
-        return lane_view(self.packs).reshape(-1)[: self.size]
+        return self.packs.reshape(-1)[: self.size].copy()
 
 
 def random_steps(precision: str) -> tuple[np.ndarray, np.ndarray]:

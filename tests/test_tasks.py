@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import cache
 from typing import Any
 
-import numba
+import loops
 import numpy as np
 import pytest
 from cases_tasks import TASK_CASES
@@ -16,7 +14,7 @@ from naive_tasks import OWN_INPUTS, OWN_POINTS, own_inputs, points, targets
 from mcstudy import jit
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.catalog.tasks.maps import _cosine_and_sine
-from mcstudy.kernels.pack import lane_view, pack_array, pointer
+from mcstudy.kernels.pack import lane_view, pack_array
 
 Settings = dict[str, Any]
 FLOATS = [np.float32, np.float64]
@@ -40,17 +38,6 @@ def task_of(case: Settings) -> Settings:
     return {"name": task.name, "parameters": parameters, "n_inputs": n_inputs, "n_outputs": n_outputs}
 
 
-@cache
-def _loop(function: Callable[..., None]) -> Callable[..., None]:
-    @numba.njit(error_model="numpy")
-    def loop(packs, samples, inputs, outputs, numbers, scratch):  # type: ignore[no-untyped-def]
-        memory, c = pointer(packs), pointer(numbers)
-        for s in range(samples):
-            function(memory, s, samples, inputs * samples + s, inputs, outputs, c, scratch)
-
-    return loop
-
-
 def asked(task: Settings, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets by the kernels' own code, another sample in every lane."""
     part, inputs, outputs = TASKS[task["name"]], task["n_inputs"], task["n_outputs"]
@@ -63,7 +50,7 @@ def asked(task: Settings, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     full = np.pad(x, ((0, samples * lanes - len(x)), (0, 0)), mode="edge")
     view[: inputs * samples] = full.reshape(samples, lanes, inputs).transpose(2, 0, 1).reshape(-1, lanes)
     numbers = np.array([*part.constants(task["parameters"], draw), np.nan])
-    _loop(part.target)(packs, samples, inputs, outputs, numbers, scratch)
+    loops.fill_targets(part, packs, samples, inputs, outputs, numbers)
     assert np.isnan(view[-1]).all()
     columns = view[:scratch].reshape(inputs + outputs, samples * lanes)[:, : len(x)].T
     return columns[:, :inputs].copy(), columns[:, inputs:].copy()
