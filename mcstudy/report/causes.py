@@ -19,6 +19,8 @@ _MOST_ROWS = 24
 """Cells that a table names; of more, the levels of the first key are told of."""
 _LEAST_SHARE = 0.005
 """Of the failures, of a cause that a sentence names."""
+_NEARLY = 0.99
+"""Of the constant outputs, at one place, for the others not to be told of."""
 
 _PHRASES = {
     "diverged": "diverged",
@@ -86,8 +88,9 @@ def _constants(rows: Sequence[dict[str, Any]], total: int) -> str:
     if counts["median"] and not counts["mean"]:
         where["median"] = "at the median of the targets"
     named = sorted((name for name in counts if counts[name]), key=lambda name: -counts[name])
-    if len(named) == 1:
-        return f"{_PHRASES['constant']} {where[named[0]]}"
+    if counts[named[0]] >= _NEARLY * total:
+        nearly = "" if len(named) == 1 else "nearly always "
+        return f"{_PHRASES['constant']} ({nearly}{where[named[0]]})"
     listed = ", ".join(f"{_percent(counts[name], total)} of them {where[name]}" for name in named)
     return f"{_PHRASES['constant']} ({listed})"
 
