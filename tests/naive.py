@@ -260,7 +260,9 @@ def diagnosis(settings: Settings, points: tuple[Array, Array], start: Array, end
     sure = {name: (value, True) for name, value in found.items()}
     layers = list(zip(network.weights, network.biases, strict=True))
     sure["gradient_norm"] = gradient_norm, True
-    return sure | naive_diagnosis.diagnose(layers, slopes, values[-1], y)
+    straight = settings["network"]["activation"]["name"] == "linear"
+    logits = settings["train"]["loss"]["name"] in ("binary_cross_entropy", "hinge", "softmax_cross_entropy")
+    return sure | naive_diagnosis.diagnose(layers, slopes, values[-1], y, straight, logits)
 
 
 def train(settings: Settings, trial: int, table: tuple[Array, Array] | None = None) -> dict[str, Any]:

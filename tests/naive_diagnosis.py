@@ -62,10 +62,13 @@ def _merged_counts(layers: Sequence[tuple[Array, Array]], slopes: Sequence[Array
 def _constant(outputs: Array, targets: Array, margin: float, rounding: float) -> str:
     """Whether outputs (points, outputs) are constant, and where; with larger thresholds, and so much of rounding."""
     fits = dict.fromkeys(("mean", "median", "zero"), True)
-    for o, y in zip(outputs.T.astype(float), targets.T.astype(float), strict=True):
+    pairs = [(o, y) for o, y in zip(outputs.T.astype(float), targets.T.astype(float), strict=True) if np.ptp(y) > 0]
+    if not pairs:
+        return "no"
+    for o, y in pairs:
         reach = np.ptp(y)
         slack = rounding * np.abs(o).max()
-        if not (reach > 0 and np.ptp(o) <= SMALL_RANGE * (1 + margin) * reach + slack):
+        if not (np.ptp(o) <= SMALL_RANGE * (1 + margin) * reach + slack):
             return "no"
         value, near = (o.min() + o.max()) / 2, NEAR * (1 + margin) * reach + slack
         fits["mean"] &= abs(value - y.mean()) <= near
@@ -81,7 +84,12 @@ def _sure(found: Callable[[float], Any], margin: float) -> tuple[Any, bool]:
 
 @np.errstate(all="ignore")
 def diagnose(
-    layers: Sequence[tuple[Array, Array]], slopes: Sequence[Array], outputs: Array, targets: Array
+    layers: Sequence[tuple[Array, Array]],
+    slopes: Sequence[Array],
+    outputs: Array,
+    targets: Array,
+    straight: bool = False,
+    logits: bool = False,
 ) -> dict[str, tuple[Any, bool]]:
     """Each count, or the word of `constant`, and whether it is sure.
 
@@ -90,6 +98,8 @@ def diagnose(
         slopes: of all layers f'(z) at the evaluation points, (points, units).
         outputs: of the network, (points, outputs).
         targets: (points, outputs).
+        straight: whether the activation is linear by design, so that no unit counts as linear.
+        logits: whether outputs are logits, so that a constant is at no place of the targets.
     """
     kind = str(outputs.dtype)
     margin, rounding = ROUNDING[kind], OUTPUTS[kind]
@@ -98,8 +108,8 @@ def diagnose(
     place, still = _sure(lambda share: _constant(outputs, targets, share, rounding * np.sign(share)), margin)
     return {
         "saturated_units": (saturated, some),
-        "linear_units": (linear, some),
+        "linear_units": (0 if straight else linear, some),
         "merged_units": (merged, alike),
         "opposite_units": (opposite, alike),
-        "constant": (place, still),
+        "constant": ("other" if logits and place != "no" else place, still),
     }

@@ -25,6 +25,7 @@ class Loss(Part):
         value: (o, y, a) gives the loss of an output o against its target y; a is the part's parameter, 0 without one.
         gradient: (o, y, a) gives its derivative by o.
         logits: whether outputs are logits, so that 0/1 targets are told apart at output 0, not at 1/2.
+        curved: whether its Hessian tells what a point is: it has no kinks, nor directions in which it never changes.
         targets: what targets have to be: "any", "binary" (0 or 1), "signs" (these, or −1 or 1), or "classes" (those of
             a sample are probabilities: not negative, with the sum 1; two outputs at least).
         joint: whether all outputs of a sample have one loss. Then the two functions below stand for the two above,
@@ -38,6 +39,7 @@ class Loss(Part):
     value: Callable[..., Any] = lambda o, y, a: o
     gradient: Callable[..., Any] = lambda o, y, a: o
     logits: bool = False
+    curved: bool = True
     targets: str = "any"
     joint: bool = False
     sample_value: Callable[..., Any] | None = None
@@ -160,7 +162,7 @@ def _softmax_gradient(
 
 LOSSES: dict[str, Loss] = table(
     Loss("mse", "(o − y)²", "PyTorch torch.nn.MSELoss", value=_mse, gradient=_mse_gradient),
-    Loss("mae", "|o − y|", "PyTorch torch.nn.L1Loss", value=_mae, gradient=_mae_gradient),
+    Loss("mae", "|o − y|", "PyTorch torch.nn.L1Loss", value=_mae, gradient=_mae_gradient, curved=False),
     Loss(
         "huber",
         "(o − y)² / 2 where |o − y| ≤ delta, else delta · (|o − y| − delta / 2)",
@@ -192,6 +194,7 @@ LOSSES: dict[str, Loss] = table(
         value=_hinge,
         gradient=_hinge_gradient,
         logits=True,
+        curved=False,
         targets="signs",
     ),
     Loss(
@@ -199,6 +202,7 @@ LOSSES: dict[str, Loss] = table(
         "Σ y_k · (log Σ e^o_j − o_k) over a sample's outputs: outputs are logits, targets probabilities of classes",
         "PyTorch torch.nn.CrossEntropyLoss; optax.softmax_cross_entropy",
         logits=True,
+        curved=False,
         targets="classes",
         joint=True,
         sample_value=_softmax_value,

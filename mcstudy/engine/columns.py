@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.catalog.losses import LOSSES
 from mcstudy.engine.curvature import MOST_PARAMETERS, points
 from mcstudy.engine.outputs import outputs
 from mcstudy.engine.program import Program, alone
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.outcomes import CONSTANTS, OUTCOMES
 from mcstudy.plan import Cell
 from mcstudy.training import diagnosis
 
@@ -32,9 +33,10 @@ NOTED = {
 gradient_norm: Euclidean norm of the evaluation loss's gradient at the end. dead_units_start, dead_units: hidden units
 whose derivative is zero at every evaluation point. saturated_units: those whose derivative is nowhere larger than
 `diagnosis.SATURATION`, but not zero everywhere; linear_units: other live ones whose derivative changes by no more than
-`diagnosis.LINEARITY` of its largest magnitude. merged_units: live units on the hyperplane of an earlier one of their
-layer, up to `diagnosis.SAME_ANGLE`; opposite_units: those of them that face the other way from all such.
-constant: whether the output is, and where (`mcstudy.outcomes.CONSTANTS`).
+`diagnosis.LINEARITY` of its largest magnitude (none where the activation is linear by design). merged_units: live units
+on the hyperplane of an earlier one of their layer, up to `diagnosis.SAME_ANGLE`; opposite_units: those of them that face
+the other way from all such. constant: whether the output is, and where (`mcstudy.outcomes.CONSTANTS`; "other" of
+logits, which targets are not).
 """
 
 OF_NUMBERS = ("saturated_units", "linear_units", "merged_units", "opposite_units", "constant")
@@ -50,6 +52,11 @@ def noted(cell: Cell, notes: Array, outcomes: Array) -> dict[str, Array]:
         outcomes: (trials,) codes.
     """
     columns = {name: notes[:, place].astype(kind or notes.dtype) for name, (place, kind) in NOTED.items()}
+    network, loss = cell.settings["network"], LOSSES[cell.settings["train"]["loss"]["name"]]
+    if network["activation"]["name"] == "linear":
+        columns["linear_units"][:] = 0  # by design
+    if loss.logits:
+        columns["constant"][columns["constant"] > 0] = CONSTANTS.index("other")  # targets are no logits
     for name in OF_NUMBERS:
         columns[name][outcomes == OUTCOMES.index("diverged")] = 0
     hidden = len(cell.layers) - 1
@@ -62,8 +69,11 @@ def noted(cell: Cell, notes: Array, outcomes: Array) -> dict[str, Array]:
 
 
 def wants_hessian(cell: Cell) -> bool:
-    """Whether the study asks for what stuck trials sit at, and the network is small enough to tell."""
-    return cell.settings.get("diagnose") == "hessian" and cell.parameters <= MOST_PARAMETERS
+    """Whether the study asks for what stuck trials sit at, and network and loss are such that it can be told."""
+    small = cell.parameters <= MOST_PARAMETERS
+    return (
+        cell.settings.get("diagnose") == "hessian" and small and LOSSES[cell.settings["train"]["loss"]["name"]].curved
+    )
 
 
 def wants_finals(cell: Cell) -> bool:

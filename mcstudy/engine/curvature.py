@@ -30,6 +30,9 @@ ZERO = 1e-6
 """An eigenvalue counts as zero that is no larger beside the largest magnitude of all; or, away from a stationary point,
 than twice the gradient over the parameters' norm: where rescaling a unit changes nothing, that much curvature along
 this curve comes from the gradient alone."""
+MOVING, STEEP = 0.1, 0.01
+"""A trial is at no point of rest, and nothing is said of it, whose gradient bends as much as so large a part of the
+largest eigenvalue, and whose loss it would change by so large a part over the length of the parameters."""
 LEAST_NORM = 1e-3
 """Parameters count as no smaller beside their gradient: near zero it is made of roundings."""
 
@@ -88,7 +91,7 @@ def points(program: Program, rows: Mapping[str, Array], finals: Array) -> tuple[
 
     Args:
         program: of one cell.
-        rows: columns trial, outcome (codes), dead_units, gradient_norm.
+        rows: columns trial, outcome (codes), dead_units, gradient_norm, loss_last.
         finals: (trials, parameters) at the end.
     """
     [cell] = program.cells
@@ -101,9 +104,13 @@ def points(program: Program, rows: Mapping[str, Array], finals: Array) -> tuple[
     for i in stuck:
         own, final = _at_trial(exact, program, int(rows["trial"][i])), np.asarray(finals[i, : cell.parameters], float)
         values = spectrum(_hessian(own, final))
-        slope = float(rows["gradient_norm"][i]) / max(math.sqrt(math.fsum(final * final)), LEAST_NORM)
+        norm, gradient = math.sqrt(math.fsum(final * final)), float(rows["gradient_norm"][i])
+        slope = gradient / max(norm, LEAST_NORM)
         smallest[i] = values[0]
-        codes[i] = POINTS.index(classify(values, rescalings(cell, hidden - int(rows["dead_units"][i])), slope))
+        size = float(np.abs(values).max())
+        moving = 2 * slope > MOVING * size and gradient * norm > STEEP * float(rows["loss_last"][i])
+        if not moving:
+            codes[i] = POINTS.index(classify(values, rescalings(cell, hidden - int(rows["dead_units"][i])), slope))
     return smallest, codes
 
 

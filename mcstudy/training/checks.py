@@ -60,7 +60,7 @@ def _add_right(memory: Any, head: Any, cell: Any, y: Any, row: Any, tile: Any, o
     store(memory, out, total)
 
 
-@jit.routine
+@jit.scalar
 def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numbers: Any, out: Any) -> None:
     """Put what a check finds, but for FROZEN, at `out` ….
 
@@ -117,7 +117,7 @@ def _meets(memory: Any, cell: Any, scratch: Any, lane: Any, loss: Any, number: A
     return met
 
 
-@jit.routine
+@jit.scalar
 def record_check(
     memory: Any,
     layers: Any,
@@ -189,7 +189,7 @@ def record_check(
                 put(memory, cell.final + i, lane, get(memory, cell.parameters + i, lane))
 
 
-@jit.routine
+@jit.scalar
 def settle(
     memory: Any,
     layers: Any,

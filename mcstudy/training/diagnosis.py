@@ -40,7 +40,8 @@ RANGES: Final = 5
 targets' least, largest and sum."""
 
 _INFINITE = np.inf
-_OFF = np.int64(-(2**60))
+# Literal numbers would make variants of the functions that take them.
+_OFF, _FIRST, _TRAINING = np.int64(-(2**60)), np.int64(0), np.bool_(False)
 
 
 @jit.scalar
@@ -171,7 +172,7 @@ def _dot(memory: Any, layer: Any, i: Any, j: Any) -> Any:
     return total
 
 
-@jit.routine
+@jit.scalar
 def count_merged(memory: Any, layers: Any, cell: Any, slopes: Any, norms: Any) -> None:
     """Note how many live units lie on the hyperplane of an earlier one of their layer, and how many of these face the
     other way from all such.
@@ -202,25 +203,29 @@ def count_merged(memory: Any, layers: Any, cell: Any, slopes: Any, norms: Any) -
     store(memory, cell.notes + OPPOSITE, opposite)
 
 
-@jit.routine
+@jit.scalar
 def note_constant(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, ranges: Any) -> None:
     """Note whether all outputs are constant over the evaluation points: 0 they are not; 1 at the mean of the targets,
-    2 at their median, 3 at zero, 4 elsewhere, the first that fits every output.
+    2 at their median, 3 at zero, 4 elsewhere, the first that fits every output. Outputs whose targets do not vary
+    are left out.
     """
     first, last = cell.first_layer, cell.first_layer + cell.layers
     bottom, head = item(layers, first), item(layers, last - 1)
     number = points[4]
     constant, mean = filled(memory, 1.0), filled(memory, 1.0)
     median, zero = filled(memory, 1.0), filled(memory, 1.0)
+    varied = filled(memory, 0.0)
     for o in range(head.outputs):
         at = ranges + RANGES * o
         low, high = load(memory, at + _LOW), load(memory, at + _HIGH)
         reach = load(memory, at + _LARGEST) - load(memory, at + _LEAST)
         value, near = 0.5 * low + 0.5 * high, CONSTANT_PLACE * reach
         still = where(high >= low, where(high - low <= CONSTANT_RANGE * reach, filled(memory, 1.0), 0.0), 0.0)
-        constant *= where(reach > 0.0, still, 0.0)
-        mean = where(absolute(value - load(memory, at + _TOTAL) / number) <= near, mean, 0.0)
-        zero = where(absolute(value) <= near, zero, 0.0)
+        varies = reach > 0.0  # an output whose targets are all the same tells nothing
+        varied = where(varies, 1.0, varied)
+        constant *= where(varies, still, 1.0)
+        mean = where(varies, where(absolute(value - load(memory, at + _TOTAL) / number) <= near, mean, 0.0), mean)
+        zero = where(varies, where(absolute(value) <= near, zero, 0.0), zero)
         below, above = filled(memory, 0.0), filled(memory, 0.0)
         done = np.int64(0)
         while done < number:
@@ -231,17 +236,18 @@ def note_constant(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any,
                 above += where(load(memory, s) > value + near, filled(memory, 1.0), 0.0)
             done += tile
         half = 0.5 * number
-        median = where(below <= half, where(above <= half, median, 0.0), 0.0)
+        middle = where(below <= half, where(above <= half, median, 0.0), 0.0)
+        median = where(varies, middle, median)
     place = where(mean == 1.0, filled(memory, 1.0), where(median == 1.0, filled(memory, 2.0), 4.0 - zero))
-    store(memory, cell.notes + CONSTANT, constant * place)
+    store(memory, cell.notes + CONSTANT, constant * varied * place)
 
 
-@jit.routine
+@jit.scalar
 def note_gradient(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numbers: Any) -> None:
     """Note the Euclidean norm of the evaluation loss's gradient by all parameters."""
-    samples = (*points[:4], np.int64(0), points[4])
+    samples = (points[0], points[1], points[2], points[3], _FIRST, points[4])
     noise = (np.int64(0), points[5], _OFF)
-    sum_gradients(memory, layers, cell, samples, arrays, numbers, np.int64(0), noise, False)
+    sum_gradients(memory, layers, cell, samples, arrays, numbers, _FIRST, noise, _TRAINING)
     total = filled(memory, 0.0)
     for i in range(cell.gradients, cell.gradients + cell.count):
         g = load(memory, i)
@@ -249,7 +255,7 @@ def note_gradient(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any,
     store(memory, cell.notes + GRADIENT, sqrt(total))
 
 
-@jit.routine
+@jit.scalar
 def diagnose(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numbers: Any, scratch: Any) -> Any:
     """Note everything but the start. Returns a pack: 1 where each layer has a unit that is not dead, else 0.
 
@@ -266,7 +272,7 @@ def diagnose(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numb
     return alive
 
 
-@jit.routine
+@jit.scalar
 def diagnose_start(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, scratch: Any) -> None:
     """Note what is dead at the start."""
     survey(memory, layers, cell, points, arrays, scratch)

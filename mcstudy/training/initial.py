@@ -178,7 +178,7 @@ def _start_layer(memory: Any, layer: Any, number: Any, seed: Any, trials: Any) -
         make_asymmetric(memory, layer, number, seed, trials)
 
 
-@jit.routine
+@jit.scalar
 def initialise(memory: Any, layers: Any, cell: Any, axes: Any, seed: Any, trials: Any) -> None:
     """Set the parameters of a cell's network, and the optimizer's state to zero.
 

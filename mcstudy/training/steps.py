@@ -25,6 +25,8 @@ from mcstudy.training.network import (
     times_slope,
 )
 
+# A literal True would make a variant of `sum_gradients`.
+UPDATE = np.bool_(True)
 _mse_gradient = LOSSES["mse"].gradient
 
 
@@ -124,7 +126,7 @@ def sum_gradients(
         done += tile
 
 
-@jit.routine
+@jit.scalar
 def batch_step(
     memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, hyper: Any, step: Any, noise: Any
 ) -> None:
@@ -135,7 +137,7 @@ def batch_step(
     step; `noise` is that of `forward`, for the first sample.
     """
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    sum_gradients(memory, layers, cell, samples, tables, hyper, step, noise, True)
+    sum_gradients(memory, layers, cell, samples, tables, hyper, step, noise, UPDATE)
     if not cell.after_update:
         if cell.adjusted:
             adjust_gradients(memory, layers, cell, first, last)
