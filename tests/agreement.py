@@ -26,6 +26,8 @@ TOLERANCE = {"float32": 1e-4, "float64": 1e-11}
 """Of losses, and of parameters relative to the largest one at the check."""
 
 both = pytest.mark.parametrize("precision", TOLERANCE)
+either = pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "float64"])
+"""The same, of which one tells where both run the same lines: what they do apart is tested by itself, in both."""
 
 BASE: dict[str, Any] = {
     "study": {"name": "naive", "seed": 20, "trials": 4},

@@ -16,7 +16,7 @@ from mcstudy.catalog.tasks import TASKS
 from mcstudy.outcomes import OUTCOMES
 
 sys.path.insert(0, str(Path(__file__).parent))
-from agreement import assert_agreement, both, study
+from agreement import assert_agreement, both, either, study
 from cases import (
     ACTIVATION_CASES,
     CASES,
@@ -45,7 +45,7 @@ def test_every_part_has_a_case(kind: str) -> None:
 # ---------------------------------------------------------------------------------------------- the catalog
 
 
-@both
+@either
 @pytest.mark.parametrize("output", ["linear", "activation"])
 def test_activations(precision: str, output: str) -> None:
     vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
@@ -53,14 +53,14 @@ def test_activations(precision: str, output: str) -> None:
     assert_agreement(study(precision, vary, network=network, train={"optimizer": part("sgd", lr=0.005), "steps": 12}))
 
 
-@both
+@either
 def test_output_activations(precision: str) -> None:
     vary = {"network.output": ACTIVATION_CASES, "task.batch": [1, 6]}
     network = {"activation": "sigmoid", "init": part("normal", std=0.5, bias=part("normal", std=0.5))}
     assert_agreement(study(precision, vary, network=network, train={"optimizer": part("sgd", lr=0.005), "steps": 12}))
 
 
-@both
+@either
 def test_inits(precision: str) -> None:
     task, train = {"name": "distance", "batch": "all"}, {"steps": 3}
     for hidden, bias in (([], True), ([3], False), ([5, 2, 3], True)):
@@ -68,7 +68,7 @@ def test_inits(precision: str) -> None:
         assert_agreement(study(precision, {"init": INIT_CASES}, task=task, train=train, network=network), trials=(1,))
 
 
-@both
+@either
 def test_grid(precision: str) -> None:
     trials = (0, 1, 3, 11, 12, 37, 2**33)
     assert_agreement(study(precision, {"init": GRID_CASES}, network={"hidden": []}), trials)
@@ -78,7 +78,7 @@ def test_grid(precision: str) -> None:
     assert_agreement(study(precision, vary, network={"hidden": [1], "bias": False}), trials)
 
 
-@both
+@either
 def test_optimizers(precision: str) -> None:
     assert_agreement(study(precision, {"optimizer": OPTIMIZER_CASES}, network={"hidden": [4]}, train={"steps": 100}))
 
@@ -95,7 +95,7 @@ def test_shapes(precision: str) -> None:
     assert_agreement(study(precision, vary, task={"name": "distance"}, network=network))
 
 
-@both
+@either
 def test_departures_from_gradient_descent(precision: str) -> None:
     vary = {
         "train.bias_update": ["gradient", "decay"],
@@ -114,7 +114,7 @@ def test_departures_from_gradient_descent(precision: str) -> None:
 # ---------------------------------------------------------------------------------------------- data
 
 
-@both
+@either
 def test_fresh_samples(precision: str) -> None:
     task = {"samples": "fresh", "size": None}
     assert_agreement(study(precision, {"task.name": TASK_CASES}, task=task | {"batch": 3}), trials=(1,))
@@ -124,14 +124,14 @@ def test_fresh_samples(precision: str) -> None:
     assert_agreement(study(precision, vary, task=task))
 
 
-@both
+@either
 def test_many_fresh_samples(precision: str) -> None:
     vary = {"task.name": ["abs", "distance"], "train.steps": [255, 700]}
     train = {"optimizer": part("sgd", lr=0.01)}
     assert_agreement(study(precision, vary, task={"samples": "fresh", "size": None, "batch": 1}, train=train))
 
 
-@both
+@either
 @pytest.mark.parametrize("samples", ["trial", "shared"])
 def test_sets(precision: str, samples: str) -> None:
     for size in (7, 20):
@@ -143,7 +143,7 @@ def test_sets(precision: str, samples: str) -> None:
         assert_agreement(study(precision, vary, task={**task, "batch": "all"}), trials=(2,))
 
 
-@both
+@either
 def test_orders(precision: str) -> None:
     for size in (3, 5, 8, 9, 31, 33, 64, 100, 129):
         vary = {"task.samples": ["trial", "shared"], "task.batch": [1, size - 1]}
@@ -153,7 +153,7 @@ def test_orders(precision: str) -> None:
         assert_agreement(study(precision, {}, task=task, train={"steps": 9}), trials=(3,))
 
 
-@both
+@either
 def test_own_points(precision: str) -> None:
     task = {"name": "addition", "samples": "shared", "size": None}
     vary = {"task.batch": [1, 4, 5], "task.order": ["sequential", "shuffled"], "train.epochs": [0, 1, 7]}
@@ -161,7 +161,7 @@ def test_own_points(precision: str) -> None:
     assert_agreement(study(precision, {"train.epochs": [30]}, task={**task, "batch": "all"}, train={"steps": None}))
 
 
-@both
+@either
 def test_tables(precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     numbers = np.random.default_rng(5).normal(size=(13, 5))
@@ -174,7 +174,7 @@ def test_tables(precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert_agreement(study(precision, vary, task={**task, "batch": "all"}), table=table)
 
 
-@both
+@either
 @pytest.mark.parametrize("seed", [0, 2**32 + 5, 2**63 - 1])
 def test_far_trials_and_seeds(precision: str, seed: int) -> None:
     vary = {"task.samples": ["trial", "shared"]}
@@ -240,14 +240,14 @@ def test_edges_of_outcomes(precision: str) -> None:
     ]
 
 
-@both
+@either
 def test_schedules_of_checks(precision: str) -> None:
     vary = {"train.steps": [0, 1, 2, 7, 30, 50, 51], "converge.every": [1, 2, 4, 5, 30, 100], "task.batch": [2, 4]}
     task = {"name": "relu", "size": 8, "input": "normal"}
     assert_agreement(study(precision, vary, task=task, network={"activation": "relu"}))
 
 
-@both
+@either
 def test_default_schedule_of_checks(precision: str) -> None:
     vary = {"train.steps": [0, 1, 99, 100, 250]}
     assert_agreement(study(precision, vary, converge={"every": None}))

@@ -158,7 +158,7 @@ def never_active(inputs: int, units: int) -> float:
 # The latter needs a unit with |w| x < |b| at the widest points, which a millionth of the trials has.
 
 
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("units", [1, 2])
 def test_units_that_are_never_active_on_the_line(tmp_path: Path, units: int, precision: str) -> None:
     dead, trials = share_dead(tmp_path, WIDE_LINE, [units, 1], 10**6, precision=precision)
@@ -210,8 +210,18 @@ def test_bounds_of_born_dead_networks_are_the_published_ones() -> None:
     np.testing.assert_allclose(born_dead_bounds(10, 3), (0.5134, 0.6993), atol=5e-5)
 
 
-@pytest.mark.parametrize("layers", [3, 5, 10, 20])
-@pytest.mark.parametrize("width", [2, 3, 4])
+SHAPES = {(3, 2), (3, 4), (5, 3), (10, 2), (10, 3), (20, 4)}
+"""Layers and width that tell of all depths and widths, and those whose bounds are printed; the others are slow."""
+
+
+@pytest.mark.parametrize(
+    ("layers", "width"),
+    [
+        pytest.param(layers, width, marks=[] if (layers, width) in SHAPES else [pytest.mark.slow])
+        for layers in (3, 5, 10, 20)
+        for width in (2, 3, 4)
+    ],
+)
 def test_deep_narrow_networks_are_born_dead(tmp_path: Path, layers: int, width: int) -> None:
     """Without biases two points, one on each side of 0, tell as much as all."""
     lower, upper = born_dead_bounds(layers, width)

@@ -11,14 +11,14 @@ import pytest
 import mcstudy
 
 sys.path.insert(0, str(Path(__file__).parent))
-from agreement import assert_agreement, both, study
+from agreement import assert_agreement, both, either, study
 from cases import LOSS_CASES, OPTIMIZER_CASES, REGULARIZER_CASES, SCHEDULE_CASES, part
 
 LABELLED = part("spirals", classes=3), part("spirals", one_hot=True)
 SHORT = {"optimizer": part("sgd", lr=0.01), "steps": 20}
 
 
-@both
+@either
 def test_losses(precision: str) -> None:
     real = [loss for loss in LOSS_CASES if loss["name"] in ("mse", "mae", "huber", "log_cosh")]
     labels = [loss for loss in LOSS_CASES if loss not in real]
@@ -32,7 +32,7 @@ def test_losses(precision: str) -> None:
         assert_agreement(study(precision, vary, task=task, train=SHORT, network={"output": output}))
 
 
-@both
+@either
 def test_schedules(precision: str) -> None:
     vary = {"train.schedule": SCHEDULE_CASES, "optimizer": [part("sgd", lr=0.02), part("adam", lr=0.01)]}
     assert_agreement(study(precision, vary), trials=(1,))
@@ -40,7 +40,7 @@ def test_schedules(precision: str) -> None:
     assert_agreement(study(precision, vary), trials=(1,))
 
 
-@both
+@either
 def test_regularizers(precision: str) -> None:
     vary = {
         "train.regularizer": REGULARIZER_CASES,
@@ -62,7 +62,7 @@ def test_clipping(precision: str) -> None:
     assert_agreement(study(precision, {"optimizer": OPTIMIZER_CASES[::5]}, network=network, train=both_limits))
 
 
-@both
+@either
 def test_dropout(precision: str) -> None:
     vary = {
         "network.dropout": [0.1, 0.5, 0.9],
@@ -77,7 +77,7 @@ def test_dropout(precision: str) -> None:
     assert_agreement(study(precision, vary, network=network, task=fresh, train=SHORT), trials=(0, 70))
 
 
-@both
+@either
 def test_random_and_trained_slopes(precision: str) -> None:
     vary = {
         "activation": [part("rrelu"), part("rrelu", lower=0.5, upper=0.9), part("prelu"), part("prelu", init=-0.3)],
@@ -94,7 +94,7 @@ def test_random_and_trained_slopes(precision: str) -> None:
     assert_agreement(study(precision, vary, network={"activation": "prelu"}, train={"steps": 20}), trials=(2,))
 
 
-@both
+@either
 def test_noise(precision: str) -> None:
     vary = {"task.noise": [0.01, 2.0], "task.batch": [1, 6], "task.order": ["sequential", "shuffled"]}
     for samples in ("trial", "shared"):
@@ -106,7 +106,7 @@ def test_noise(precision: str) -> None:
     assert_agreement(study(precision, {"task.batch": [1, 6]}, task=own, train=SHORT))
 
 
-@both
+@either
 def test_sum_of_the_hidden_units(precision: str) -> None:
     vary = {
         "network.hidden": [[1], [4], [3, 2]],
@@ -120,7 +120,7 @@ def test_sum_of_the_hidden_units(precision: str) -> None:
     assert_agreement(study(precision, {"network.hidden": [[4], [3, 2]]}, network=network, train=options))
 
 
-@both
+@either
 @pytest.mark.parametrize("task", ["xor", part("xor", one_hot=True), part("majority", n=5), part("spirals", classes=4)])
 def test_accuracy(precision: str, task: object) -> None:
     own = isinstance(task, str) or task["name"] != "spirals"  # type: ignore[index]
@@ -141,7 +141,7 @@ def test_accuracy(precision: str, task: object) -> None:
     assert "converged" in assert_agreement(wanted, trials=range(3))
 
 
-@both
+@either
 def test_accuracy_of_signs(precision: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import numpy as np
 
@@ -160,7 +160,7 @@ def test_accuracy_of_signs(precision: str, tmp_path: Path, monkeypatch: pytest.M
     assert "converged" in assert_agreement(signs, range(4), (numbers[:, :2], numbers[:, 2:]))
 
 
-@both
+@either
 def test_weights_as_the_criterion(precision: str) -> None:
     """A unit that learns y = max(0, x) has the weight 1, from every start on the right side."""
     wanted = study(

@@ -37,8 +37,15 @@ def pairs(precision: str, rate: float | None = None) -> mcstudy.Study:
     return mcstudy.Study.model_validate(data)
 
 
-@pytest.mark.parametrize("rate", [None, 1e3])
-@pytest.mark.parametrize("precision", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("precision", "rate"),
+    [
+        ("float32", None),
+        ("float64", 1e3),
+        pytest.param("float32", 1e3, marks=pytest.mark.slow),
+        pytest.param("float64", None, marks=pytest.mark.slow),
+    ],
+)
 def test_every_activation_trains_with_every_optimizer(precision: str, rate: float | None) -> None:
     """At a learning rate that suits it, and at one that throws it about."""
     study = pairs(precision, rate)

@@ -32,7 +32,7 @@ PNG = b"\x89PNG\r\n"
 
 
 @pytest.fixture
-def folder(place: Path, command: Command) -> Path:
+def folder(place: Path, command: Command, undrawn: None) -> Path:
     (place / "tiny.toml").write_text(TINY)
     assert command("run", "tiny.toml", "--quiet").status == 0
     return Path("reports/tiny")
@@ -118,7 +118,7 @@ def test_a_near_miss_of_a_cell() -> None:
 
 
 @pytest.mark.slow
-def test_replays_of_the_shipped_studies_are_their_rows(place: Path, command: Command) -> None:
+def test_replays_of_the_shipped_studies_are_their_rows(place: Path, command: Command, undrawn: None) -> None:
     for path in STUDIES:
         study = short(path, steps=30, trials=40)
         mcstudy.run(study, out=study.name)
@@ -162,7 +162,7 @@ def test_what_a_replay_writes(folder: Path, command: Command) -> None:
     ],
     ids=["wide", "deep", "no steps", "diverged"],
 )
-def test_figures_of_any_trial(sections: dict[str, Any], place: Path, command: Command) -> None:
+def test_figures_of_any_trial(sections: dict[str, Any], place: Path, command: Command, undrawn: None) -> None:
     study = small_study("float32", {}, **sections)
     mcstudy.run(study, out="run")
     found = command("replay", "run", "--cell", cells(study)[0].id, "--trial", 1, "--out", "out")
@@ -263,7 +263,7 @@ def run_script(path: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", EXPORTED)
-def test_the_script_in_numpy_repeats_the_trial(name: str, place: Path, command: Command) -> None:
+def test_the_script_in_numpy_repeats_the_trial(name: str, place: Path, command: Command, undrawn: None) -> None:
     study = small_study("float64", {}, **EXPORTED[name])
     mcstudy.run(study, out="run")
     cell = cells(study)[0].id
@@ -303,7 +303,7 @@ def test_every_word_of_the_numpy_table(sections: dict[str, Any], place: Path, co
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
 
 
-def test_a_script_that_is_wrong_says_so(place: Path, command: Command) -> None:
+def test_a_script_that_is_wrong_says_so(place: Path, command: Command, undrawn: None) -> None:
     study = small_study("float64", {})
     mcstudy.run(study, out="run")
     command("replay", "run", "--cell", cells(study)[0].id, "--trial", 2, "--export", "numpy", "--out", "out")
@@ -345,7 +345,7 @@ def test_scripts_are_python(framework: str, place: Path) -> None:
     ],
 )
 def test_what_a_framework_cannot_do_is_refused(
-    framework: str, sections: dict[str, Any], text: str, place: Path, command: Command
+    framework: str, sections: dict[str, Any], text: str, place: Path, command: Command, undrawn: None
 ) -> None:
     study = small_study("float64", {}, **sections)
     mcstudy.run(study, out="run")
@@ -356,7 +356,9 @@ def test_what_a_framework_cannot_do_is_refused(
     assert not Path("run/replays").exists()
 
 
-def test_samples_too_many_for_a_script_are_refused(place: Path, command: Command, monkeypatch: Any) -> None:
+def test_samples_too_many_for_a_script_are_refused(
+    place: Path, command: Command, undrawn: None, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(export, "MOST_BYTES", 1000)
     study = small_study("float64", {}, task=part("relu", samples="fresh", size=None, batch=50))
     mcstudy.run(study, out="run")

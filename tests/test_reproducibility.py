@@ -51,9 +51,18 @@ def plan(**sections: Any) -> Plan:
 
 
 @pytest.fixture(scope="module")
-def native(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The digests of all walks, made here."""
-    return dict(walk.all_digests(tmp_path_factory.mktemp("walk")))
+def native(elsewhere: Elsewhere) -> dict[str, Any]:
+    """The digests of all walks, made in a process of its own."""
+    result = elsewhere.result("native")
+    assert result.status == 0, result.err
+    return dict(json.loads(result.out)["digests"])
+
+
+def of(precision: str, native: dict[str, Any]) -> dict[str, Any]:
+    """The digests of the walks of one precision."""
+    own = {name: digests for name, digests in native.items() if name.endswith(precision)}
+    assert 0 < 2 * len(own) == len(native)
+    return own
 
 
 @pytest.fixture(scope="module")
@@ -72,11 +81,20 @@ def test_threads_and_units_change_nothing(threads: int, unit: int | None, usual:
     assert walk.digests(plan(), trials, threads, unit) == expected
 
 
-@pytest.mark.parametrize("threads, unit", [(1, 33), (3, 7)])
+@pytest.mark.parametrize(
+    "threads, unit, precision",
+    [
+        (1, 33, "float32"),
+        (3, 7, "float64"),
+        pytest.param(1, 33, "float64", marks=pytest.mark.slow),
+        pytest.param(3, 7, "float32", marks=pytest.mark.slow),
+    ],
+)
 def test_threads_and_units_change_nothing_anywhere(
-    threads: int, unit: int, native: dict[str, Any], tmp_path: Path
+    threads: int, unit: int, precision: str, native: dict[str, Any], tmp_path: Path
 ) -> None:
-    assert walk.all_digests(tmp_path, threads=threads, unit_trials=unit) == native
+    expected = of(precision, native)
+    assert walk.all_digests(tmp_path, [precision], threads=threads, unit_trials=unit) == expected
 
 
 def test_the_walk_uses_every_part_and_meets_every_outcome(tmp_path: Path) -> None:
@@ -178,7 +196,7 @@ def test_the_first_trials_of_a_longer_run_are_those_of_a_shorter_one() -> None:
     assert {cell.id: store.digest(cell.id, 1000) for cell in plan().cells} == walk.digests(plan(), 1000)
 
 
-def test_more_activations_leave_other_cells_untouched(tmp_path: Path) -> None:
+def test_more_activations_leave_other_cells_untouched(tmp_path: Path, undrawn: None) -> None:
     first = mcstudy.run(study(), trials=300, out=tmp_path)
     trials = files(tmp_path / "trials") | files(tmp_path / "histories")
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "trials").rglob("*.parquet")}
@@ -347,12 +365,13 @@ def test_replays_that_cannot_be() -> None:
         mcstudy.replay(study(), plan().cells[0].id, -1)
 
 
-def test_another_processor_changes_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
-    result = elsewhere.result("generic")
+@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_another_processor_changes_nothing(precision: str, native: dict[str, Any], elsewhere: Elsewhere) -> None:
+    result = elsewhere.result(precision)
     assert result.status == 0, result.err
     found = json.loads(result.out)
     assert found["pack"] == 16
-    assert found["digests"] == native
+    assert found["digests"] == of(precision, native)
 
 
 @pytest.mark.slow

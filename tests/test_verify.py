@@ -34,7 +34,7 @@ def short(path: Path, steps: int, trials: int) -> mcstudy.Study:
 
 
 @pytest.fixture
-def folder(place: Path, command: Command) -> Path:
+def folder(place: Path, command: Command, undrawn: None) -> Path:
     (place / "tiny.toml").write_text(TINY)
     assert command("run", "tiny.toml", "--quiet").status == 0
     return Path("reports/tiny")
@@ -51,7 +51,7 @@ def change(folder: Path, cell: str, trial: int, column: str, alter: Callable[[An
     store.write(cell, start, rows)
 
 
-def test_a_thousand_trials_of_the_shipped_studies(place: Path, command: Command) -> None:
+def test_a_thousand_trials_of_the_shipped_studies(place: Path, command: Command, undrawn: None) -> None:
     sample = -(-1000 // len(STUDIES))
     for path in STUDIES:
         study = short(path, steps=30, trials=70)
@@ -63,7 +63,7 @@ def test_a_thousand_trials_of_the_shipped_studies(place: Path, command: Command)
 
 
 @pytest.mark.slow
-def test_a_thousand_trials_at_full_length(place: Path) -> None:
+def test_a_thousand_trials_at_full_length(place: Path, undrawn: None) -> None:
     for path in STUDIES:
         study = mcstudy.load(path).with_(trials=128)
         mcstudy.run(study, out=study.name)

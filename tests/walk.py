@@ -1,14 +1,14 @@
 """Studies that together use every part of every catalog and every way of training, and the digests of their rows.
 
-Run as a program, it prints the digests as JSON, so that tests can compare them between processes. An argument is the
-number of bytes of a pack.
+Run as a program, it prints the digests as JSON, so that tests can compare them between processes. Arguments are a
+folder, the precision if only one is wanted, and the number of bytes of a pack.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +159,10 @@ def ways() -> dict[str, Any]:
     }
 
 
-def studies(folder: Path) -> dict[str, Study]:
+PRECISIONS = ("float32", "float64")
+
+
+def studies(folder: Path, precisions: Sequence[str] = PRECISIONS) -> dict[str, Study]:
     """The studies; `folder` gets a table for one of them."""
     (folder / "rows.csv").write_text(ROWS)
     return {
@@ -167,7 +170,7 @@ def studies(folder: Path) -> dict[str, Study]:
             data | {"train": data["train"] | {"precision": precision}}, file=str(folder / "study.toml")
         )
         for name, data in (parts() | ways()).items()
-        for precision in ("float32", "float64")
+        for precision in precisions
     }
 
 
@@ -178,13 +181,15 @@ def digests(plan: Plan, trials: int, threads: int = 2, unit_trials: int | None =
     return {cell.id: store.digest(cell.id, trials) for cell in plan.cells}
 
 
-def all_digests(folder: Path, **options: Any) -> dict[str, Mapping[str, str]]:
+def all_digests(folder: Path, precisions: Sequence[str] = PRECISIONS, **options: Any) -> dict[str, Mapping[str, str]]:
     """The digests of all studies."""
-    return {name: digests(make_plan(study), TRIALS, **options) for name, study in studies(folder).items()}
+    walked = studies(folder, precisions).items()
+    return {name: digests(make_plan(study), TRIALS, **options) for name, study in walked}
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        width = int(sys.argv[2])
-        jit.pack_bytes = lambda: width
-    print(json.dumps({"pack": jit.pack_bytes(), "digests": all_digests(Path(sys.argv[1]))}))
+    place, wanted, width = [*sys.argv[1:], "", ""][:3]
+    if width:
+        jit.pack_bytes = lambda: int(width)
+    found = all_digests(Path(place), [wanted] if wanted else PRECISIONS)
+    print(json.dumps({"pack": jit.pack_bytes(), "digests": found}))
