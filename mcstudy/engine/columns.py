@@ -34,8 +34,8 @@ gradient_norm: Euclidean norm of the evaluation loss's gradient at the end. dead
 whose derivative is zero at every evaluation point. saturated_units: those whose derivative is nowhere larger than
 `diagnosis.SATURATION`, but not zero everywhere; linear_units: other live ones whose derivative changes by no more than
 `diagnosis.LINEARITY` of its largest magnitude (none where the activation is linear by design). merged_units: live units
-on the hyperplane of an earlier one of their layer, up to `diagnosis.SAME_ANGLE`; opposite_units: those of them that face
-the other way from all such. constant: whether the output is, and where (`mcstudy.outcomes.CONSTANTS`; "other" of
+on the hyperplane of an earlier one of their layer, up to `diagnosis.SAME_ANGLE`; opposite_units: those of them that
+face the other way from all such. constant: whether the output is, and where (`mcstudy.outcomes.CONSTANTS`; "other" of
 logits, which targets are not).
 """
 
