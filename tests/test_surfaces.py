@@ -50,7 +50,7 @@ def sample_of(cell: Cell, rows: np.ndarray, outcome: np.ndarray | None = None) -
     count = len(rows)
     codes = np.zeros(count, np.uint8) if outcome is None else outcome
     ends, loss = np.zeros(count, np.int64), np.linspace(0.1, 0.2, count)[:, None]
-    return Sample(cell, program, np.zeros(1, np.int64), codes, ends, loss, rows[:, None])
+    return Sample(cell, program, np.zeros(1, np.int64), codes, ends, loss, rows[:, None], np.arange(len(codes)))
 
 
 def planted(counts: list[tuple[Units, int]], seed: int = 1) -> np.ndarray:

@@ -86,8 +86,7 @@ def _landscape(look: Look, cell: Cell) -> Landscape:
     sample = look.sample(cell)
     ends = np.where((sample.outcome == _DIVERGED)[:, None], np.nan, sample.finals).astype(np.float64)
     drawn = first_of_each(sample.converged, PATHS)
-    ways = sample.parameters[drawn[sample.converged[drawn]]]
-    axes = tuple(_range(sample, ends, ways[..., i], i) for i in range(cell.parameters))
+    axes = tuple(_range(sample, ends, drawn, i) for i in range(cell.parameters))
     grid = np.stack(np.meshgrid(*axes), axis=-1)
     return Landscape(
         cell=cell.id,
@@ -110,12 +109,15 @@ def first_of_each(converged: Array, most: int) -> Array:
     return np.sort(np.concatenate([np.flatnonzero(converged)[:most], np.flatnonzero(~converged)[:most]]))
 
 
-def _range(sample: Sample, ends: Array, ways: Array, i: int) -> Array:
-    """Values of parameter `i` from below most of the starts and ends, and the `ways` of some trials, to above."""
+def _range(sample: Sample, ends: Array, drawn: Array, i: int) -> Array:
+    """Values of parameter `i` from below most of the starts and ends to above: all starts of the trials `drawn`, and
+    the whole ways of those of them that converge."""
+    ways = sample.parameters[drawn[sample.converged[drawn]], :, i]
     seen = np.concatenate([sample.starts[:, i].astype(np.float64), ends[:, i]])
     seen = seen[np.isfinite(seen)]
     low, high = np.quantile(seen, [TAIL, 1 - TAIL]) if len(seen) else (0.0, 0.0)
-    met = ways[np.isfinite(ways)].astype(np.float64)
+    met = np.concatenate([ways.ravel(), sample.starts[drawn, i]]).astype(np.float64)
+    met = met[np.isfinite(met)]
     low, high = np.min([low, *met]), np.max([high, *met])
     begun = sample.starts[np.isfinite(sample.starts[:, i]), i].astype(np.float64)
     if len(begun) and np.ptp(begun) > 0:

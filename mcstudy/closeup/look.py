@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from mcstudy.closeup.sample import Sample, take_sample
+from mcstudy.closeup.sample import Sample, can_sample, take_sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ class Look:
         The baseline comes first, then the cell of the highest and that of the lowest rate, then the cells that differ
         from the baseline in one key alone, then all others; of cells that are alike the first.
         """
-        fitting = [cell for cell in self.plan.cells if self.has_data(cell) and applies(cell)]
+        fitting = [cell for cell in self.plan.cells if self.has_data(cell) and can_sample(cell) and applies(cell)]
         rate = dict(zip(self.rates["cell"], self.rates["rate"], strict=True))
         baseline = self.plan.study.baseline
         levels = {key: list(self.rates[key].unique()) for key in self.plan.keys}

@@ -54,7 +54,7 @@ class Course:
     Attributes:
         cell: the cell's id.
         title: its labels.
-        sample: trials that were looked at, the first ones of the cell.
+        sample: which trials were looked at, in words.
         names: (parameters,) that are drawn.
         parameters: how many the network has.
         threshold: the loss at which a trial counts as converged, or None.
@@ -64,7 +64,7 @@ class Course:
 
     cell: str
     title: str
-    sample: int
+    sample: str
     names: tuple[str, ...]
     parameters: int
     threshold: float | None
@@ -121,7 +121,7 @@ def _course(look: Look, cell: Cell) -> Course:
     return Course(
         cell=cell.id,
         title=look.title(cell),
-        sample=len(converged),
+        sample=sample.which,
         names=tuple(names[i] for i in drawn),
         parameters=cell.parameters,
         threshold=cell.settings["converge"]["loss"],

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.closeup.look import Look
+from mcstudy.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
     from mcstudy.engine.program import Program
@@ -115,9 +116,7 @@ def answer(title: str, values: Array, outcome: Array, target: float | None) -> A
 
     They reach from the 1st to the 99th percentile of the finite values, and as far as the target.
     """
-    from mcstudy.outcomes import OUTCOMES
-
-    finite = np.isfinite(values)
+    finite = np.isfinite(values) & (outcome != OUTCOMES.index("diverged"))
     ends = np.quantile(values[finite], [0.01, 0.99]) if finite.any() else np.zeros(2)
     low, high = (float(end) for end in ends)
     if target is not None:

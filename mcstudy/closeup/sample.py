@@ -24,7 +24,7 @@ MOST_TRIALS, LEAST_TRIALS, MOST_NUMBERS = 512, 32, 4_000_000
 
 @dataclass(frozen=True)
 class Sample:
-    """The first trials of a cell; arrays by trial, in order.
+    """Some trials of a cell, the first ones or, from a grid of starts, some all over it; arrays by trial, in order.
 
     Attributes:
         cell: the cell.
@@ -35,6 +35,7 @@ class Sample:
         loss: (trials, checks) evaluation loss, NaN after a trial's end.
         parameters: (trials, checks, parameters), likewise; layer by layer, weights (out, in) row by row, then biases,
             then a trained slope of the activation.
+        trials: (trials,) their numbers.
     """
 
     cell: Cell
@@ -44,6 +45,15 @@ class Sample:
     ends: Array
     loss: Array
     parameters: Array
+    trials: Array
+
+    @property
+    def which(self) -> str:
+        """Which trials they are, as in ``147 of the first 512 trials``."""
+        count = len(self.trials)
+        if int(self.trials[-1]) >= count:
+            return f"{count:,} trials all over the grid"
+        return f"the first {count:,} trials" if count > 1 else "the first trial"
 
     @property
     def converged(self) -> Array:
@@ -61,10 +71,18 @@ class Sample:
         return np.asarray(self.parameters[np.arange(len(self.ends)), self.ends])
 
 
-def sample_size(cell: Cell, trials: int) -> int:
-    """How many trials of a cell its sample has, of so many that are reported."""
+def can_sample(cell: Cell) -> bool:
+    """Whether the least sample of a cell fits into memory many times over."""
+    return LEAST_TRIALS * cell.checks * cell.parameters <= 10 * MOST_NUMBERS
+
+
+def sampled_trials(cell: Cell, trials: int) -> Array:
+    """The numbers of the trials of a cell that its sample has, of so many that are reported."""
     most = MOST_NUMBERS // max(1, cell.checks * cell.parameters)
-    return min(trials, MOST_TRIALS, max(LEAST_TRIALS, most))
+    count = min(trials, MOST_TRIALS, max(LEAST_TRIALS, most))
+    if cell.settings["network"]["init"]["name"] == "grid":
+        return np.unique(np.linspace(0, trials - 1, count).round().astype(np.int64))
+    return np.arange(count, dtype=np.int64)
 
 
 def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: int) -> Sample:
@@ -82,23 +100,30 @@ def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: i
     from mcstudy.engine.program import build, check_steps
 
     program = build([cell], tables)
-    count = sample_size(cell, trials)
+    numbers = sampled_trials(cell, trials)
+    count = len(numbers)
     kept = store.read_sample(cell.id)
-    if kept is None or set(kept) != set(_KEPT) or len(kept["outcome"]) < count:
-        kept = _train(program, count)
+    if kept is None or set(kept) != set(_KEPT) or not np.array_equal(kept["trial"][:count], numbers):
+        kept = _train(program, numbers)
         store.write_sample(cell.id, kept)
     first = {name: kept[name][:count] for name in _KEPT}
     steps = check_steps(cell)
     ends = np.searchsorted(steps, first["steps"])
-    return Sample(cell, program, steps, first["outcome"], ends, first["loss"], first["parameters"])
+    return Sample(cell, program, steps, first["outcome"], ends, first["loss"], first["parameters"], numbers)
 
 
-_KEPT: Final = ("outcome", "steps", "loss", "parameters")
+_KEPT: Final = ("trial", "outcome", "steps", "loss", "parameters")
 
 
-def _train(program: Program, count: int) -> dict[str, Array]:
+def _train(program: Program, numbers: Array) -> dict[str, Array]:
+    """Train some trials, a few at a time: Ctrl-C is heard in between."""
     from mcstudy.engine.threads import Unit, run_unit
 
-    [result] = run_unit(Unit(program, 0, count), program.memory(), np.zeros(1, np.int64), traced=True)
-    found = (result.rows["outcome"], result.rows["steps"], result.history, result.trace)
-    return dict(zip(_KEPT, found, strict=True))
+    memory, stop = program.memory(), np.zeros(1, np.int64)
+    pieces = []
+    for start in range(0, len(numbers), program.lanes):
+        piece = numbers[start : start + program.lanes]
+        [result] = run_unit(Unit(program, int(piece[0]), int(piece[-1]) + 1, piece), memory, stop, traced=True)
+        found = (result.rows["trial"], result.rows["outcome"], result.rows["steps"], result.history, result.trace)
+        pieces.append(found)
+    return {name: np.concatenate(parts) for name, parts in zip(_KEPT, zip(*pieces, strict=True), strict=True)}

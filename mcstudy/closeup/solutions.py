@@ -23,7 +23,7 @@ from mcstudy.statistics import wilson
 
 Array = NDArray[Any]
 
-NOT_FINITE = "not finite"
+NOT_FINITE = "diverged"
 """The name of trials whose parameters or outputs are not."""
 APART = 0.3
 LEAST_ERROR = 0.1
@@ -68,7 +68,7 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
     from mcstudy.engine.outputs import outputs
 
     program, parameters = sample.program, sample.finals
-    finite = np.isfinite(parameters).all(axis=1)
+    finite = np.isfinite(parameters).all(axis=1) & (sample.outcome != OUTCOMES.index("diverged"))
     finite &= np.isfinite(outputs(program, parameters, ground.grid)).all(axis=(1, 2))
     values = outputs_within(program, parameters, ground.grid, ground.spread)
     if ground.target is not None:
@@ -139,7 +139,7 @@ def _solution(sample: Sample, name: str, members: Array, lines: int | None, medo
         tuple(int(count) for count in counts),
         float(np.median(np.where(np.isfinite(last), last, np.inf))),
         lines,
-        medoid,
+        int(sample.trials[medoid]),
         units,
     )
 

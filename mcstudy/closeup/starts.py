@@ -108,11 +108,14 @@ class Starts:
     Attributes:
         known: every cell of up to `MOST_PARAMETERS` parameters whose signs vary.
         cells: the ids of those that are drawn.
-        of: how many might have been.
+        all: how many cells the study has.
+        most: `MOST_PARAMETERS`.
     """
 
     known: tuple[Signs, ...]
     cells: tuple[str, ...]
+    all: int
+    most: int = MOST_PARAMETERS
 
     @property
     def of(self) -> int:
@@ -134,7 +137,8 @@ def starts(look: Look) -> Starts:
     telling = {one.cell for one in known if one.all.failed and one.all.converged}
     first, _ = look.choose(lambda cell: cell.id in telling)
     others, _ = look.choose(lambda cell: cell.id in ids)
-    return Starts(known, tuple(dict.fromkeys(cell.id for cell in [*first, *others]))[:MOST_CELLS])
+    drawn = tuple(dict.fromkeys(cell.id for cell in [*first, *others]))[:MOST_CELLS]
+    return Starts(known, drawn, len(look.plan.cells))
 
 
 def _signs(look: Look, cell: Cell) -> Signs | None:

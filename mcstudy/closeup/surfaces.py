@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.closeup.ground import Ground, ground_of, input_names, mesh
@@ -88,7 +89,8 @@ def _view(look: Look, cell: Cell) -> View:
     found = solutions_of(sample, ground)
     fine = mesh(ground.low, ground.high, FINE)
     drawn = [one for one in found if one.name != NOT_FINITE][:MOST_SHOWN]
-    heights = outputs(sample.program, sample.finals[[one.medoid for one in drawn]], fine)[:, :, 0]
+    typical = np.searchsorted(sample.trials, [one.medoid for one in drawn])
+    heights = outputs(sample.program, sample.finals[typical], fine)[:, :, 0]
     target = targets_at(sample.program, fine)
     return View(
         cell.id,

@@ -80,6 +80,7 @@ def by_length(pairs: Array) -> Array:
     """Weights (trials, units, 2) with the units of each trial put in order, the longest first; NaN where not finite."""
     finite: Array = np.asarray(np.isfinite(pairs).all(axis=2))
     known = np.where(finite[:, :, None], pairs, np.nan)
-    length = np.where(finite, np.sum(np.where(finite[:, :, None], pairs, 0.0) ** 2, axis=2), -1.0)
+    shown = np.where(finite[:, :, None], pairs, 0.0)
+    length = np.where(finite, np.hypot(shown[:, :, 0], shown[:, :, 1]), -1.0)
     order = np.argsort(-length, axis=1, kind="stable")
     return np.asarray(np.take_along_axis(known, order[:, :, None], axis=1))

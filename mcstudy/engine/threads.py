@@ -34,7 +34,8 @@ MOST_STATE_PACKS = 1 << 16
 class Unit(NamedTuple):
     """A group's program and the trials to train: `first` ≤ i < `last`, or the `chosen` ones alone.
 
-    Of chosen ones, which ascend, no history is kept, and `first` and `last` are the ends of their range.
+    Of chosen ones, which ascend, no history is kept unless they are traced; `first` and `last` are the ends of their
+    range.
     """
 
     program: Program
@@ -151,10 +152,10 @@ def run_unit(
 
     program, number = unit.program, unit.numbers
     count, trials = len(program.cells), len(number)
-    limits = [unit.last if traced else kept_trials(cell) for cell in program.cells]
-    if unit.chosen is not None:
-        limits = [unit.first] * count
-    kept = max(0, min(max(limits), unit.last) - unit.first)
+    limits = [trials if traced else max(0, min(kept_trials(cell), unit.last) - unit.first) for cell in program.cells]
+    if unit.chosen is not None and not traced:
+        limits = [0] * count
+    kept = max(limits)
     outcome = np.zeros((count, trials), np.int8)
     steps, step_best = np.zeros((count, trials), np.int32), np.zeros((count, trials), np.int32)
     losses = tuple(np.zeros((count, trials)) for _ in range(3))
@@ -200,7 +201,7 @@ def run_unit(
                 cell,
                 unit.first,
                 rows,
-                history[c, : min(done, max(0, limits[c] - unit.first)), :checks].astype(program.dtype),
+                history[c, : min(done, limits[c]), :checks].astype(program.dtype),
                 trace[c, :done, :checks, :parameters].astype(program.dtype),
             )
         )

@@ -121,7 +121,7 @@ FIGURES: dict[str, Drawing] = {
             "Why it failed",
             "rates",
             draw_causes,
-            "Why the trials of each cell failed: of the causes below, the first that fits in this order.",
+            "Why the trials of each cell failed: of the causes above, the first that fits in this order.",
         ),
         Drawing(
             "curves",
@@ -146,8 +146,8 @@ FIGURES: dict[str, Drawing] = {
             "starts",
             draw_starts,
             "The parameters that trials start from, of up to 20,000 trials of each cell: trials that converged and "
-            "trials that did not (as a histogram, the second on top of the first; as dots, the first 3,000). With more "
-            "than two parameters, the share that converged for each pattern of signs, with 95 % Wilson intervals.",
+            "trials that did not (as a histogram, the second on top of the first; as dots, up to 3,000 of them). With "
+            "more than two parameters, the share that converged for each pattern of signs, with 95 % Wilson intervals.",
         ),
         Drawing(
             "landscapes",

@@ -171,7 +171,7 @@ def _bars(axes: Axes, y: NDArray[Any], left: NDArray[Any], width: NDArray[Any], 
         x = np.stack([left, left + width, left + width, left], axis=1)
         edges = y[:, None] + np.array([-0.4, -0.4, 0.4, 0.4])
         outlines = Path.make_compound_path_from_polys(np.stack([x, edges], axis=2))
-        fill = {"facecolor": look["color"], "hatch": look["hatch"], "edgecolor": "0.1", "linewidth": 0.3}
+        fill = {"facecolor": look["color"], "hatch": look["hatch"], "edgecolor": "0.1", "linewidth": 0.0}
         axes.add_patch(PathPatch(outlines, **fill))
 
 

@@ -120,7 +120,8 @@ def _draw_map(canvas: Canvas, one: Any, left: float, top: float, width: float) -
     low = low if low < 0.5 * most else max(1e-4 * most, min(least, 0.5 * most))
     levels = np.linspace(np.log10(low), np.log10(most), _LEVELS + 1)
     grey = LinearSegmentedColormap.from_list("loss", ["1.0", "0.55"])
-    heights = np.clip(np.log10(np.where(np.isnan(values), low, values)), levels[0], levels[-1])
+    lost = np.isnan(one.loss) | (one.loss == np.inf)
+    heights = np.clip(np.log10(np.where(np.isnan(values), np.where(lost, most, low), values)), levels[0], levels[-1])
     filled = axes.contourf(*one.axes, heights, levels=levels, cmap=grey, zorder=0)
     axes.contour(*one.axes, heights, levels=levels[1:-1], colors="0.5", linewidths=0.3, zorder=0.5)
     for which, path in zip(one.converged[one.drawn], one.paths, strict=True):

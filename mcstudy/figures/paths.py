@@ -79,9 +79,9 @@ def _draw_cell(canvas: Canvas, one: Any, top: float) -> None:
 
 def _head(one: Any, name: str, kind: Any) -> str:
     if kind is None:
-        return f"none of the first {one.sample:,} trials {name}"
+        return f"none of {one.sample} {name}"
     drawn = len(kind.loss)
-    text = f"{name}: {kind.trials:,} of the first {one.sample:,} trials"
+    text = f"{name}: {kind.trials:,} of {one.sample}"
     return text + (f", the first {drawn} of them drawn" if drawn < kind.trials else "")
 
 
@@ -143,6 +143,8 @@ def _draw_weights(axes: Axes, one: Any, kind: Any, steps: NDArray[Any], which: s
     usable = values[np.isfinite(values)]
     if len(usable):
         low, high = np.quantile(usable, [0.002, 0.998])
+        begun = values[:, 0][np.isfinite(values[:, 0])]
+        low, high = np.min([low, *begun.ravel()]), np.max([high, *begun.ravel()])
         axes.set_ylim(low - 0.08 * (high - low or 1), high + 0.08 * (high - low or 1))
     if len(places) > 1 and last:
         side: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}

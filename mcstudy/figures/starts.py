@@ -109,7 +109,8 @@ def _draw_histogram(axes: Axes, one: Any) -> None:
 def _draw_scatter(axes: Axes, one: Any) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    starts, converged = one.starts[:_MOST_DOTS], one.converged[:_MOST_DOTS]
+    every = -(-len(one.starts) // _MOST_DOTS)
+    starts, converged = one.starts[::every], one.converged[::every]
     for kind, which in (("converged", converged), ("failed", ~converged)):
         look = style.START_STYLES[kind]
         marks: dict[str, Any] = {"color": look["color"], "linestyle": "", "alpha": 0.55, "rasterized": True}

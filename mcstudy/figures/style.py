@@ -56,7 +56,7 @@ CAUSE_NAMES = {
     "saturated": "saturated unit",
     "linear": "linear unit",
     "slow": "none of these, unfinished",
-    "none": "none of these, stuck",
+    "none": "none of these, stuck or dead",
 }
 """How they are called in legends and tables, where not by their own names."""
 START_STYLES: Final[dict[str, dict[str, Any]]] = {

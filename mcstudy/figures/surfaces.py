@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -221,8 +222,9 @@ def _outcomes(figure: Figure, solution: Any, x: float, y: float) -> None:
 
 def _words(figure: Figure, solution: Any, x: float, y: float) -> None:
     height = figure.get_figheight()
-    share = f"{100 * solution.share:.0f} % ({100 * solution.low:.0f} to {100 * solution.high:.0f})"
-    loss = f"loss {solution.loss:.2g}, trial {solution.medoid:,}"
+    ends = math.floor(100 * solution.low + 1e-9), math.ceil(100 * solution.high - 1e-9)
+    share = f"{100 * solution.share:.0f} % ({ends[0]} to {ends[1]})"
+    loss = f"loss {solution.loss:.2g}, trial {solution.medoid:,}".replace("inf", "∞")
     for row, text in enumerate((loss, share, solution.name)):
         shown = style.fitted(text, _SIDE, style.SMALL, bold=row == 2)
         weight = "bold" if row == 2 else "normal"

@@ -30,8 +30,8 @@ _PHRASES = {
     "merged": "ended with two units on one hyperplane",
     "saturated": "ended with a saturated unit",
     "linear": "ended with a hidden unit that no evaluation point bends (it is linear there)",
-    "slow": "show nothing of this kind and were still improving",
-    "none": "show nothing of this kind and were stuck",
+    "slow": "show nothing of this kind, and their steps ran out",
+    "none": "show nothing of this kind, and were stuck or dead",
 }
 
 
@@ -77,8 +77,9 @@ def cause_sentences(rows: Sequence[dict[str, Any]]) -> Text:
             verb = _PHRASES[name] if name != "constant" else _constants(rows, counts[name])
             parts.append((f"{_percent(counts[name], failed)} {verb}",))
     said: list[Inline] = [f"Of the {words.count(failed, 'trial')} that failed, ", *words.listed(parts), "."]
-    if len(rows) == 1 and failed == 1:
-        said[0] = "Of the one trial that failed, "
+    if failed == 1:
+        [cause] = (name for name in CAUSES if counts[name])
+        said = [f"The one trial that failed: {CAUSE_NAMES.get(cause, cause)}."]
     return (*said, *_dead_starts(rows, failed), *_points(rows))
 
 
@@ -101,7 +102,7 @@ def _dead_starts(rows: Sequence[dict[str, Any]], failed: int) -> Text:
     converged = sum(row["converged"] for row in rows)
     if not bad + good:
         return ()
-    text = f" At the start, {_percent(bad, failed)} of them had at least one dead hidden unit"
+    text = f" At the start, {_percent(bad, failed)} of those that failed had at least one dead hidden unit"
     return (text + (f", against {_percent(good, converged)} of those that converged." if converged else "."),)
 
 
@@ -114,6 +115,10 @@ def _points(rows: Sequence[dict[str, Any]]) -> Text:
     names = {"flat": "in a flat region", "saddle": "at a saddle", "minimum": "at a local minimum"}
     counts = {name: sum(int(row[f"point_{name}"]) for row in asked) for name in POINTS[1:]}
     parts = [(f"{_percent(counts[name], stuck)} {names[name]}",) for name in counts if counts[name]]
+    if known := sum(counts.values()):
+        parts += [(f"{_percent(stuck - known, stuck)} at no point of rest",)] * (known < stuck)
+    else:
+        return (" No stuck trial is at a point of rest that the Hessian of the evaluation loss could tell.",)
     return (
         f" By the Hessian of the evaluation loss, the {words.count(stuck)} stuck trials sit ",
         *words.listed(parts),

@@ -26,7 +26,7 @@ def solutions(closeup: Surfaces) -> list[Block]:
     if not closeup.views:
         return []
     trials = sorted({view.trials for view in closeup.views})
-    which = f"the first {words.count(trials[-1], 'trial')}"
+    which = f"the first {words.count(trials[-1], 'trial')}" if trials[-1] > 1 else "the first trial"
     if len(trials) > 1:
         which = f"the first {trials[0]:,} to {trials[-1]:,} trials"
     text: list[Inline] = [
@@ -55,7 +55,7 @@ def _rows(view: View) -> list[tuple[Text, ...]]:
         known = count / view.trials, float(low), float(high)
         outcomes = [sum(one.outcomes[code] for one in rest) for code in range(len(OUTCOMES))]
         numbers = (
-            *(f"{words.count(len(rest))} others", words.bare_percent(*known), words.interval(*known)),
+            *(words.count(len(rest), "other"), words.bare_percent(*known), words.interval(*known)),
             *(_converged(outcomes), "", "", "", _others(outcomes)),
         )
         rows.append((("",), *((number,) for number in numbers)))

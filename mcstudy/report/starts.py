@@ -39,6 +39,9 @@ def starts(closeup: Starts) -> list[Block]:
         groups.setdefault(_finding(one), []).append(one)
     told = sorted(groups.items(), key=lambda group: list(_SENTENCES).index(group[0].kind))
     text = "Trials by the signs of their parameters at the start; a failure is a trial that did not converge. "
+    if closeup.all > len(closeup.known):
+        fewest = f"{words.count(len(closeup.known))} of the {words.count(closeup.all, 'cell')}"
+        text = f"Of {fewest}, those of up to {closeup.most} parameters whose signs vary: t" + text[1:]
     sentences = tuple(_sentence(finding, group, closeup.known, keys) for finding, group in told)
     blocks: list[Block] = [Paragraph((text, *_names(closeup.known))), Bullets(sentences)]
     return blocks + _table(closeup.known, keys)
@@ -111,7 +114,8 @@ def _split(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
     """All failures lie within one condition."""
     [condition] = finding.fatal
     everything, within = _sum(group), _sum(group, condition)
-    failures = f"all {everything.failed:,} failures" if everything.failed > 1 else "the only failure"
+    failures = f"all {everything.failed:,} failures" if everything.failed > 2 else "both failures"
+    failures = "the only failure" if everything.failed == 1 else failures
     yield from (f"{failures} started at ", _code(condition))
     outside = everything.trials - within.trials
     yield f", and none of the {words.count(outside, 'start')} "
@@ -142,7 +146,8 @@ def _certain(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
     others = sum(rest, Count(0, 0))
     if others.trials:
         yield f"; of the {words.count(others.trials, 'other trial')}, {others.failed:,} failed"
-        yield f" ({_failed(others)}), of all {total.trials:,}, {total.failed:,}"
+        yield f" ({_failed(others)})"
+        yield f", of all {total.trials:,}, {total.failed:,}" if total.failed != others.failed else ""
 
 
 def _mixed(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
@@ -150,7 +155,9 @@ def _mixed(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
     [condition] = finding.fatal
     everything, within = _sum(group), _sum(group, condition)
     others = Count(everything.trials - within.trials, everything.converged - within.converged)
-    yield from ("trials failed from everywhere, and most often from ", _code(condition), ": ")
+    everywhere = all(count.failed for one in group for count in one.patterns.values())
+    yield f"trials failed {'from everywhere, and ' * everywhere}most often from "
+    yield from (_code(condition), ": ")
     yield f"{within.failed:,} of the {within.trials:,} that started there ({_failed(within)}), and "
     yield f"{others.failed:,} of the {others.trials:,} others ({_failed(others)})"
 
@@ -185,7 +192,7 @@ def _opposite(condition: Condition, group: Sequence[Signs]) -> Iterator[Inline]:
 def _where(group: Sequence[Signs], known: Sequence[Signs], keys: Sequence[str]) -> Text:
     """``with relu and sgd(lr=0.01), ``: the cells of a group; nothing where it is all cells."""
     if len(group) == len(known):
-        return ("in all cells, ",) if len(known) > 1 else ()
+        return (f"in all {len(known)} of these cells, ",) if len(known) > 1 else ()
     varied = [key for key in keys if len({one.labels[key] for one in known}) > 1]
     parts = list(_products(group, known, varied))
     if len(parts) > _PARTS:

@@ -21,8 +21,8 @@ CAUSES: Final = {
     "saturated": "a hidden unit has a derivative of at most 0.02 at every evaluation point, but not zero at all",
     "linear": "a live hidden unit has no kink or bend left among the evaluation points: its derivative changes by at "
     "most 2 % of its largest magnitude",
-    "slow": "none of these, and it was still improving when the steps ran out",
-    "none": "none of these, and it was stuck",
+    "slow": "none of these, and it was unfinished when the steps ran out",
+    "none": "none of these, and it was stuck or dead",
 }
 """The causes of failure, each with what it means; the first that fits a trial that did not converge counts."""
 
