@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mcstudy.store import Store
 
 MOST_CELLS = 6
-"""Cells that are looked at closely."""
+ALL_CELLS = 8
+"""Cells that are looked at closely: so many of many, all of few."""
 
 
 class Closeup(Protocol):
@@ -74,6 +75,7 @@ class Look:
         from the baseline in one key alone, then all others; of cells that are alike the first.
         """
         fitting = [cell for cell in self.plan.cells if self.has_data(cell) and can_sample(cell) and applies(cell)]
+        most = len(fitting) if len(fitting) <= ALL_CELLS else most
         rate = dict(zip(self.rates["cell"], self.rates["rate"], strict=True))
         baseline = self.plan.study.baseline
         levels = {key: list(self.rates[key].unique()) for key in self.plan.keys}

@@ -105,7 +105,7 @@ def _chosen(look: Look, others: list[Cell]) -> list[Cell]:
 
     first, _ = look.choose(alike)
     cells = {cell.id: cell for cell in [*first, *others]}
-    return sorted(list(cells.values())[:MOST_CELLS], key=lambda cell: cell.index)
+    return sorted(list(cells.values())[: max(MOST_CELLS, len(others))], key=lambda cell: cell.index)
 
 
 def _course(look: Look, cell: Cell) -> Course:

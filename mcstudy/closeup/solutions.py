@@ -75,10 +75,10 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
         errors = values - ground.target
     else:
         errors = outputs_within(program, parameters, ground.points, ground.spread) - ground.answers
-    known = len(sample.cell.layers) > 1 and sample.cell.layers[0].outputs <= MOST_UNITS
-    told = known and len(sample.cell.layers) == 2
+    # Another layer bends the output elsewhere too.
+    told = len(sample.cell.layers) == 2 and sample.cell.layers[0].outputs <= MOST_UNITS
     numbers = np.full((len(values), sample.cell.layers[0].outputs), -1)
-    if known and finite.any():
+    if told and finite.any():
         numbers[finite] = live_lines(program, parameters[finite], ground, values[finite])
     lines = numbers.max(axis=1) + 1
     names = np.full(len(values), NOT_FINITE, object)

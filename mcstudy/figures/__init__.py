@@ -106,7 +106,7 @@ FIGURES: dict[str, Drawing] = {
             "Size",
             "rates",
             draw_size,
-            "Share of the trials that converged against the number of parameters (on a scale of equal ratios), with "
+            "Share of the trials that converged against the number of parameters (on a logarithmic scale), with "
             "95 % Wilson intervals.",
         ),
         Drawing(
@@ -186,8 +186,8 @@ FIGURES: dict[str, Drawing] = {
             "surfaces",
             draw_surfaces,
             "The target and the commonest solutions of each cell: shaded, lit from the upper left, and as contours at "
-            "the same levels, with the lines w·x + b = 0 of the first hidden layer that bend the output (a line that "
-            "several units share is drawn once; ticks point to the side where the sum is above 0). Above each: its "
+            "the same levels, with the lines w·x + b = 0 that bend the output of a network of one hidden layer (a line "
+            "that several units share is drawn once; ticks point to the side where the sum is above 0). Above each: its "
             "share of the sampled trials with a 95 % Wilson interval, its shape, its median loss and the trial that "
             "is drawn, the one nearest to all others of its kind; the bar tells how its trials ended.",
         ),

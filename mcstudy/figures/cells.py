@@ -122,7 +122,7 @@ def _draw_shares(
     short = {text: style.fitted(text, _LABEL_WIDTH) for text in [*rows, *hues]}
     per_row = (len(hues) + 1.15) if grouped else 1.25
     sheet = Sheet(
-        left=_left([*short.values(), chosen.y or "", chosen.hue or ""]),
+        left=_left([*short.values(), " / ".join(key for key in (chosen.y, chosen.hue) if key)]),
         height=lambda panel: _BAR * (per_row * len(levels(panel.rows, chosen.y)) + 0.3),
         xlabel="share of trials (%)",
         rows=" / ".join(key for key in (chosen.y, chosen.hue) if key),

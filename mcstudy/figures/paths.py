@@ -48,6 +48,9 @@ def _draw_cell(canvas: Canvas, one: Any, top: float) -> None:
     width = (style.WIDTH - _LEFT - _RIGHT - _GAP) / 2
     canvas.text(0.1, top + 0.1, one.title or "the only cell", style.WIDTH - 0.2, bold=True)
     limits = [_limits([getattr(kind, name) for kind in one.kinds.values()]) for name in ("loss", "norm")]
+    if one.threshold and one.threshold > 0:
+        low, high, zeros = limits[0]
+        limits[0] = min(low, one.threshold / 1.6), max(high, 1.6 * one.threshold), zeros
     columns = []
     for column, name in enumerate(("converged", "failed")):
         left = _LEFT + column * (width + _GAP)
@@ -148,17 +151,16 @@ def _draw_weights(axes: Axes, one: Any, kind: Any, steps: NDArray[Any], which: s
         axes.set_ylim(low - 0.08 * (high - low or 1), high + 0.08 * (high - low or 1))
     if len(places) > 1 and last:
         side: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
-        for line in axes.legend(**side, labelspacing=0.25, handlelength=1.8, borderpad=0.2).get_lines():
+        for line in axes.legend(**side, labelspacing=0.25, handlelength=3.0, borderpad=0.2).get_lines():
             line.set(alpha=1.0, linewidth=1.3)
     text = places[0] if len(places) == 1 else ""
     if kind.one is not None:
         count = len(one.names)
         text = f"{count} of {one.parameters:,}" if count < one.parameters else f"all {count}"
         text += f" of trial {kind.one:,}"
-    box: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 1.0}
     if text:
-        corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "top", "size": style.SMALL}
-        axes.text(0.99, 0.96, text, **corner, bbox=box)
+        corner: dict[str, Any] = {"transform": axes.transAxes, "ha": "right", "va": "bottom", "size": style.SMALL}
+        axes.text(1.0, 1.01, text, **corner)
 
 
 def _places(steps: NDArray[Any], early: bool) -> NDArray[Any]:
@@ -185,4 +187,4 @@ def _steps(axes: Axes, steps: NDArray[Any], early: bool, named: bool) -> None:
         axes.xaxis.set_major_formatter(FuncFormatter(style.thousands))
     axes.tick_params(labelbottom=named)
     if named:
-        axes.set_xlabel("steps", labelpad=1.0)
+        axes.set_xlabel("steps (logarithmic after the first check)" if early else "steps", labelpad=1.0)

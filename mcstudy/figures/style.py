@@ -37,7 +37,7 @@ OUTCOME_STYLES = {
 
 CAUSE_STYLES = {
     "diverged": OUTCOME_STYLES["diverged"],
-    "constant": {"color": "#3B3B3B", "hatch": ""},
+    "constant": {"color": "#8C510A", "hatch": ""},
     "dead_start": {"color": "#882255", "hatch": ""},
     "died": {"color": "#CC79A7", "hatch": "////"},
     "merged": {"color": "#56B4E9", "hatch": "\\\\\\\\"},

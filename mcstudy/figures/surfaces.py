@@ -153,7 +153,9 @@ def _contours(axes: Axes, heights: Array, view: Any, limits: tuple[float, float]
     levels = np.linspace(low, high, _LEVELS + 1)[1:-1]
     ground = view.ground
     x, y = (np.linspace(ground.low[k], ground.high[k], len(heights)) for k in (0, 1))
-    if heights.min() < levels[-1] and heights.max() > levels[0]:
+    # The roundings of a constant are no shape.
+    varies = heights.max() - heights.min() > 1e-3 * (high - low)
+    if varies and heights.min() < levels[-1] and heights.max() > levels[0]:
         axes.contour(x, y, heights, levels=levels, cmap="viridis", vmin=low, vmax=high, linewidths=0.9)
 
 

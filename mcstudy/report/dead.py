@@ -52,7 +52,7 @@ def dead(rows: list[dict[str, Any]], keys: Sequence[str]) -> Text:
     share, row, kind = max(most, key=lambda one: one[0][1], default=((0.0, 0.0, 0.0), {}, "failed"))
     if share[0] == 0:
         return ()
-    text: list[Inline] = ["Of the hidden units, so many were dead in the end: ", *words.listed(parts)]
+    text: list[Inline] = ["Of the hidden units, these shares were dead in the end: ", *words.listed(parts)]
     if len(rows) > 1:
         text += [f"; the largest share is {words.percent(*share)}, in {_WHOSE[kind]}, with ", *words.cell(row, keys)]
     return (*text, ".")

@@ -64,7 +64,7 @@ def _steps(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
     if len(rows) == 1:
         return (f"Those that converged took a median of {_quartiles(known[0])}.",)
     fast, slow = known[0], known[-1]
-    if fast["steps_median"] == slow["steps_median"]:
+    if fast["steps_median"] == slow["steps_median"] and len(known) == len(rows):
         return (f"The trials that converged took a median of {words.steps(fast['steps_median'])} steps in every cell.",)
     return (
         "The trials that converged did so soonest with ",

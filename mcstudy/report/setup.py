@@ -30,7 +30,7 @@ def setup(plan: Plan, trials: int) -> list[Block]:
     """
     rows: list[tuple[Text, Text]] = []
     for name, (keys, describe) in _SETTINGS.items():
-        varied = any(key in plan.keys for key in keys)
+        varied = bool(keys) and keys[0] in plan.keys
         if text := ("varied, see below",) if varied else _shared(plan, describe):
             rows.append(((name,), text))
     rows.append((("trials per cell",), (words.count(trials),)))

@@ -130,7 +130,7 @@ def _dead(rows: list[dict[str, Any]], keys: Sequence[str]) -> Text:
     if learned:
         text += ["Of the hidden units of the networks that learned, ", *_span(learned, keys), " were dead in the end. "]
     if failed:
-        text += ["Of those of the networks that ran to the last step without, ", *_span(failed, keys), " were. "]
+        text += ["Of those of the networks that ran to the last step and had not, ", *_span(failed, keys), " were. "]
     both = [(share, other) for row, share in learned if (other := dead_share(row, "failed"))]
     more = sum(other[1] > share[2] for share, other in both)
     less = sum(share[1] > other[2] for share, other in both)

@@ -17,7 +17,7 @@ MOST = 6
 """Solutions of a cell that are told apart."""
 HEADER = (
     *("cell", "solution", "share (%)", "95 % interval", "converged (%)", "median loss", "kinks"),
-    *("a trial of it", "the others ended"),
+    *("example trial", "the others ended"),
 )
 
 

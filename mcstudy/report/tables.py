@@ -48,7 +48,7 @@ def _table(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
     shown, blocks = frame, list[Block]()
     if len(frame) > _FULL_TABLE:
         order = frame.sort_values("rate", ascending=False, kind="stable")
-        text = f"The {_TOP} cells that converged most often, and the {_BOTTOM} that did least"
+        text = f"The {_TOP} cells that converged most often, and the {_BOTTOM} that did so least often"
         blocks.append(Paragraph((text, *_cut_ties(words.records(order)), ":")))
         shown = order.iloc[[*range(_TOP), *range(-_BOTTOM, 0)]]
     header = (*keys, "converged (%)", "95 % interval", *OUTCOMES[1:], "median steps", "middle half")
@@ -88,6 +88,9 @@ def _marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
     for row in words.records(statistics.marginals(frame, varied)):
         mean = row["rate"], row["rate_low"], row["rate_high"]
         decimals = statistics.percent_decimals(*mean)
+        cells = [cell for cell in words.records(frame) if cell[row["key"]] == row["level"]]
+        known = [statistics.percent_decimals(cell["rate"], cell["rate_low"], cell["rate_high"]) for cell in cells]
+        decimals = min(decimals, *known)
         span = f"{words.figure(row['lowest'], decimals)} to {words.figure(row['highest'], decimals)}"
         texts = (words.count(row["cells"]), words.bare_percent(*mean), span)
         rows.append(((row["key"],), (Code(row["level"]),), *((text,) for text in texts)))
