@@ -647,8 +647,8 @@ def test_dead_units_are_told_of() -> None:
     text = told({"activation": ["relu", "elu"]}, [500, 1000], dead=(1.0, 3.0), network=hidden)
     assert (
         "Of the hidden units, these shares were dead in the end: 25.0 % in the trials that converged and 75.0 % in "
-        "those that neither converged nor diverged; the largest share is 75 %, in those that neither converged nor diverged, "
-        "with `relu`."
+        "those that neither converged nor diverged; the largest share is 75 %, in those that neither converged nor "
+        "diverged, with `relu`."
     ) in text
     assert "dead in the end" not in told({"activation": ["relu", "elu"]}, [500, 1000], network=hidden)
     assert "dead in the end" not in told({"activation": ["relu", "elu"]}, [500, 1000], dead=(1.0, 3.0))

@@ -187,9 +187,9 @@ FIGURES: dict[str, Drawing] = {
             draw_surfaces,
             "The target and the commonest solutions of each cell: shaded, lit from the upper left, and as contours at "
             "the same levels, with the lines w·x + b = 0 that bend the output of a network of one hidden layer (a line "
-            "that several units share is drawn once; ticks point to the side where the sum is above 0). Above each: its "
-            "share of the sampled trials with a 95 % Wilson interval, its shape, its median loss and the trial that "
-            "is drawn, the one nearest to all others of its kind; the bar tells how its trials ended.",
+            "that several units share is drawn once; ticks point to the side where the sum is above 0). Above each: "
+            "its share of the sampled trials with a 95 % Wilson interval, its shape, its median loss and the trial "
+            "that is drawn, the one nearest to all others of its kind; the bar tells how its trials ended.",
         ),
         Drawing(
             "weights",

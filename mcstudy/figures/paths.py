@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _LEFT, _RIGHT, _GAP = 0.66, 0.75, 0.2
 _TITLE, _HEAD, _TALL, _BETWEEN, _FOOT = 0.28, 0.18, 1.12, 0.09, 0.42
+_NOTE = 0.12
+"""Inches for the line that tells whose parameters are drawn."""
 _CELLS = 2
 """Cells of a page."""
 _SPAN = 1e6
@@ -35,7 +37,7 @@ def draw_paths(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
     Yields:
         The pages.
     """
-    height = _TITLE + _HEAD + 3 * _TALL + 2 * _BETWEEN + _FOOT
+    height = _TITLE + _HEAD + 3 * _TALL + 2 * _BETWEEN + _NOTE + _FOOT
     for first in range(0, len(closeup.shown), _CELLS):
         page = closeup.shown[first : first + _CELLS]
         canvas = Canvas(height * len(page))
@@ -58,7 +60,7 @@ def _draw_cell(canvas: Canvas, one: Any, top: float) -> None:
         canvas.text(left, top + _TITLE, _head(one, name, kind), width)
         if kind is None:
             continue
-        tops = [top + _TITLE + _HEAD + row * (_TALL + _BETWEEN) for row in range(3)]
+        tops = [top + _TITLE + _HEAD + row * (_TALL + _BETWEEN) + _NOTE * (row == 2) for row in range(3)]
         loss, norm, weights = (canvas.axes(left, at, width, _TALL) for at in tops)
         steps = _places(kind.steps, one.early)
         _draw_lines(loss, steps, kind.loss, name, limits[0])
