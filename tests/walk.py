@@ -25,9 +25,12 @@ from cases import (
     TASK_CASES,
 )
 
+import mcstudy
 from mcstudy import jit
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.tasks import TASKS
+from mcstudy.engine import measure
+from mcstudy.engine.program import build
 from mcstudy.engine.run import train
 from mcstudy.plan import Plan, make_plan
 from mcstudy.spec import Study
@@ -187,9 +190,23 @@ def all_digests(folder: Path, precisions: Sequence[str] = PRECISIONS, **options:
     return {name: digests(make_plan(study), TRIALS, **options) for name, study in walked}
 
 
+def compile_others() -> None:
+    """Compile what looks at single trials, which no walk needs, for tests in another process to find."""
+    for precision in PRECISIONS:
+        study = Study.model_validate(changed(train={"precision": precision}))
+        plan = make_plan(study)
+        [cell] = plan.cells
+        trace = mcstudy.replay(study, cell.id, 0)
+        program = build(plan.cells, plan.tables)
+        measure.starts(program, [0])
+        measure.losses(program, 0, trace.parameters)
+
+
 if __name__ == "__main__":
     place, wanted, width = [*sys.argv[1:], "", ""][:3]
     if width:
         jit.pack_bytes = lambda: int(width)
+    if not wanted and not width:
+        compile_others()
     found = all_digests(Path(place), [wanted] if wanted else PRECISIONS)
     print(json.dumps({"pack": jit.pack_bytes(), "digests": found}))
