@@ -30,19 +30,20 @@ def test_causes_are_told_by_their_share() -> None:
     text = told(row(500, cause_died=100, cause_dead_start=250, cause_slow=50))
     start, died = "50 % had a hidden unit that was dead from the start", "20 % had a hidden unit that died on the way"
     assert text.startswith(f"Of the 500 trials that failed, {start}, {died}, 10 % show nothing of this kind")
-    assert "20 % show nothing of this kind and were stuck." in text
+    assert "20 % show nothing of this kind, and were stuck or dead." in text
     assert "constant" not in text and "merged" not in text
 
 
 def test_nothing_is_said_where_nothing_failed() -> None:
     assert told(row(1000)) == ""
-    assert "failed, " in told(row(999))
+    assert told(row(999, cause_died=1)) == "The one trial that failed: unit died."
 
 
 def test_starts_are_compared_with_those_that_converged() -> None:
     text = told(row(600, cause_dead_start=284, dead_start_failed=284, dead_start_converged=30))
     assert (
-        "At the start, 71 % of them had at least one dead hidden unit, against 5.0 % of those that converged." in text
+        "At the start, 71 % of those that failed had at least one dead hidden unit, against 5.0 % of those that "
+        "converged." in text
     )
     assert "At the start" not in told(row(600, cause_died=284))
     assert "against" not in told(row(0, dead_start_failed=10))
@@ -69,6 +70,9 @@ def test_what_stuck_trials_sit_at() -> None:
     points = dict(zip((f"point_{name}" for name in POINTS[1:]), (180, 20, 0), strict=True))
     assert "the 200 stuck trials sit 90 % in a flat region and 10 % at a saddle." in told(row(800, stuck=200, **points))
     assert "Hessian" not in told(row(800, stuck=200))
+    assert "10 % at no point of rest." in told(row(800, stuck=200, **points | {"point_flat": 160}))
+    nowhere = dict.fromkeys(points, 0)
+    assert "No stuck trial is at a point of rest" in told(row(800, stuck=200, **nowhere))
     missing = dict.fromkeys(points, float("nan"))  # a cell too large to be looked at, beside one that is not
     assert "the 200 stuck trials" in told(row(800, stuck=200, **points), row(800, stuck=200, **missing))
 

@@ -557,7 +557,8 @@ def test_a_report_needs_its_trials_but_not_its_data(place: Path, command: Comman
     # Single trials cannot be looked at without it; what is stored of all of them is there as before.
     lost = {name for name in before if name not in after}
     assert lost and all(
-        name.startswith(("out/figures/paths", "out/figures/landscapes", "out/figures/starts")) for name in lost
+        name.startswith(tuple(f"out/figures/{kind}" for kind in ("paths", "landscapes", "starts", "probes")))
+        for name in lost
     )
     written = {"out/report.md", "out/report.html"}
     assert {name: content for name, content in before.items() if name not in lost | written} == {

@@ -191,7 +191,8 @@ def test_paths_are_those_of_the_first_trials_of_a_kind(name: str) -> None:
     for one in CLOSEUPS["paths"](seen).shown:
         cell = next(cell for cell in seen.plan.cells if cell.id == one.cell)
         outcome, _ = outcomes(seen, cell.id)
-        assert sum(kind.trials for kind in one.kinds.values()) == one.sample == TRIALS
+        assert sum(kind.trials for kind in one.kinds.values()) == TRIALS
+        assert one.sample == f"the first {TRIALS} trials"
         for which, kind in one.kinds.items():
             trials = np.flatnonzero((outcome == 0) == (which == "converged"))[:20]
             assert len(kind.loss) == len(trials) and kind.trials == np.sum((outcome == 0) == (which == "converged"))
@@ -255,7 +256,7 @@ def sentences(*cells: dict[str, tuple[int, int]]) -> tuple[str, list[Any]]:
         }
         names = tuple(name for name, _ in next(iter(patterns)))
         known.append(Signs(str(number), "", {"lr": str(number)}, names, patterns, np.zeros((1, 1)), np.ones(1, bool)))
-    blocks = told(Starts(tuple(known), ()), ("lr",))
+    blocks = told(Starts(tuple(known), (), len(known)))
     return " ".join(
         "".join(part if isinstance(part, str) else part.text for part in item) for item in blocks[1].items
     ), blocks
@@ -269,7 +270,9 @@ def test_sentences_say_what_is_true_of_their_cells() -> None:
     )
     hopeless, mixed = {"w<": (40, 0), "w>": (60, 0)}, {"w<": (40, 10), "w>": (60, 50)}
     assert sentences(clean)[0] == "None of the 100 trials failed, wherever they started."
-    assert sentences(clean, clean)[0] == "In all cells, none of the 200 trials failed, wherever they started."
+    assert (
+        sentences(clean, clean)[0] == "In all 2 of these cells, none of the 200 trials failed, wherever they started."
+    )
     text = (
         "all 40 failures started at w < 0, and none of the 60 starts at w > 0 failed; of the 40 starts at w < 0, none"
     )
@@ -299,6 +302,8 @@ def test_patterns_that_always_and_never_fail_are_named() -> None:
     ]
     # few trials prove nothing
     few = {"w<b<": (5, 0), "w<b>": (400, 100), "w>b<": (300, 200), "w>b>": (5, 5)}
+    assert "from everywhere" not in sentences(few)[0] and "most often from w < 0" in sentences(few)[0]
+    few["w>b>"] = (5, 4)
     assert "from everywhere" in sentences(few)[0]
 
 
@@ -317,7 +322,7 @@ def test_the_table_is_short_and_says_what_it_leaves_out() -> None:
 
 def test_starts_that_never_change_sign_are_not_told_of() -> None:
     made = CLOSEUPS["starts"](look("constant"))
-    assert made.cells == () and made.of == 0 and told(made, ()) == []
+    assert made.cells == () and made.of == 0 and told(made) == []
 
 
 def test_all_of_it_comes_into_the_report(tmp_path: Any) -> None:

@@ -157,10 +157,10 @@ GOLDEN: dict[str, str] = {
     "softmax on spirals, float64": "21d5c3708179b1934a51adf2e8623250c6f8a88050abb39348de578de97785c2",
     "teacher and orthogonal, float32": "a250cee643ab903c7c1d3e4bd98bff1a8c42fa341d6483d771a729d46c5f62cf",
     "teacher and orthogonal, float64": "829f2d4fb336cc4dd97fb6f6ef5f5782aaccad328532dee266db1e0173574457",
-    "xor, float32": "c8fc42da233a53045d7b21c233ed5733d64e54f891a3f12bc5bf802ab6296ad7",
-    "xor, float64": "8486e87cd4cea3ce41ff44f475ecd9c1f37a68fee29572ba97962fec7bf88529",
-    "points of stuck trials, float32": "79b31b0552b75692653b67fa3cab5223ee0067468079fd3756cdf0533b664765",
-    "points of stuck trials, float64": "3b4f2293ca4a6216eb0664bcce6fa709a3dcbd3af6b8275cc6ef64b0dac55864",
+    "xor, float32": "0903f7c9d87733e4f30aa6109dad7b9d5e56c7b43729be3d8a2fa44a437b189a",
+    "xor, float64": "78eccebd6d455b52a8098fd11392b1b2127e9130a4e2790ec0dd12b899e55b1b",
+    "points of stuck trials, float32": "036b5bdeddda9f8f1561d01548f8003bc964bdcfe028e179b1fef2fc59a5118a",
+    "points of stuck trials, float64": "be16dfa46c1609064b961f73dc807a173f24c9b63081825cf8197e2fbb003e53",
 }
 
 

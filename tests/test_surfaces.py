@@ -111,8 +111,8 @@ def test_networks_that_are_not_finite_are_a_class_of_their_own() -> None:
     outcome = np.zeros(9, np.uint8)
     outcome[[2, 7]] = OUTCOMES.index("diverged")
     classes = {one.name: one for one in found(rows, outcome)}
-    assert classes["not finite"].trials == (2, 7)
-    assert classes["not finite"].outcomes == (0, 2, 0, 0, 0)
+    assert classes["diverged"].trials == (2, 7)
+    assert classes["diverged"].outcomes == (0, 2, 0, 0, 0)
     assert sum(len(one.trials) for one in classes.values()) == 9
 
 
@@ -154,8 +154,11 @@ def test_answers_hold_every_finite_trial() -> None:
     values = np.append(np.random.default_rng(4).normal(size=300), [50.0, np.nan, np.inf])
     outcome = np.arange(303) % 5
     bars = answer("at 1", values, outcome.astype(np.uint8), 7.0)
-    assert bars.missing == 2
-    assert bars.counts.sum(axis=1).tolist() == np.bincount(outcome[:301]).tolist()
+    diverged = outcome == OUTCOMES.index("diverged")
+    assert bars.missing == np.sum(diverged | ~np.isfinite(values))
+    kept = np.bincount(outcome[:301])
+    kept[OUTCOMES.index("diverged")] = 0
+    assert bars.counts.sum(axis=1).tolist() == kept.tolist()
     assert bars.edges[0] > -9 and 7 < bars.edges[-1] < 50
     assert bars.counts[300 % 5, -1] >= 1
 
@@ -215,7 +218,7 @@ def test_a_study_that_diverges_is_drawn(place: Path) -> None:
         "float32", {}, study={"trials": 8}, task={"name": "distance"}, train={"optimizer": part("sgd", lr=1e9)}
     )
     mcstudy.run(wild, out=place / "run")
-    assert "| not finite |" in (place / "run" / "report.md").read_text()
+    assert "| diverged |" in (place / "run" / "report.md").read_text()
     assert (place / "run" / "figures" / "surfaces.png").exists()
 
 

@@ -75,7 +75,7 @@ def build(
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
         found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
-        if name in _CLOSE_TEXTS and closeups:
+        if name in _CLOSE_TEXTS and closeups and drawing.frame in closeups:
             found = _CLOSE_TEXTS[name](closeups[drawing.frame])
         if name in images and images[name].pages:
             found += _pictures(images[name], drawing)
