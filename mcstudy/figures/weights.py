@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 _LEFT, _RIGHT, _GAP, _MIDDLE = 0.5, 0.12, 0.1, 0.3
-_LEGEND, _HEADER, _WORDS, _BETWEEN, _FOOT = 0.3, 0.26, 0.32, 0.26, 0.38
+_LEGEND, _HEADER, _WORDS, _BETWEEN, _FOOT = 0.3, 0.26, 0.32, 0.4, 0.38
 _BESIDE = 3
 """Most units for which converged trials stand beside the others, rather than above them."""
 
@@ -70,18 +70,19 @@ def _draw_view(figure: Figure, view: Any, top: float) -> None:
     figure.text(0.1 / style.WIDTH, (top - 0.17) / height, text, size=style.NORMAL, weight="bold")
     units = view.weights.shape[1]
     beside = units <= _BESIDE
+    converged = bool((view.outcome == 0).any())
     for group, name in enumerate(("converged", "others")):
         some = (view.outcome == 0) == (group == 0)
         left = _LEFT + (group * (units * (side + _GAP) - _GAP + _MIDDLE) if beside else 0.0)
         low = top - _HEADER - _WORDS - side - (0.0 if beside else group * (side + _WORDS + _BETWEEN))
         words = f"{name}: {int(some.sum()):,} trials"
         figure.text(left / style.WIDTH, (low + side + 0.19) / height, words, size=style.SMALL, style="italic")
-        for unit in range(units):
+        for unit in range(units if some.any() else 0):
             x = left + unit * (side + _GAP)
             axes = figure.add_axes((x / style.WIDTH, low / height, side / style.WIDTH, side / height))
             axes.set_title(f"unit {unit + 1}", size=style.SMALL)
             _points(axes, view.weights[some, unit], view.outcome[some], view.limit)
-            first = unit == 0 and (group == 0 or not beside)
+            first = unit == 0 and (group == 0 or not beside or not converged)
             axes.tick_params(labelleft=first, length=2)
             axes.set_xlabel(style.fitted(f"weight of {view.names[0]}", side), size=style.SMALL, labelpad=1)
             if first:
