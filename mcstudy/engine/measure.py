@@ -68,15 +68,12 @@ def _measure(program: Program, trials: ArrayLike, parameters: Array, differentia
 
     rows = np.ascontiguousarray(parameters, np.float64)
     numbers = np.ascontiguousarray(np.broadcast_to(np.asarray(trials, np.int64), len(rows)))
-    plain = program.cell_table.copy()
-    for name in ("adjusted", "bias_decay", "after_update"):
-        plain[name] = False
     found = np.zeros(len(rows))
     slopes = np.zeros(rows.shape if differentiate else (0, 0))
     measure(
         *program.memory(),
         program.group_table,
-        plain,
+        program.cell_table,
         program.layer_table,
         program.numbers,
         program.points,

@@ -30,7 +30,6 @@ def unit_activity(program: Program, trial: int, parameters: Array) -> Array:
         program.group_table,
         program.cell_table,
         program.layer_table,
-        program.axes,
         program.numbers,
         program.points,
         trial,

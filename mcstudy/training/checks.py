@@ -10,9 +10,8 @@ from mcstudy import jit
 from mcstudy.catalog.dispatch import add_loss
 from mcstudy.kernels.layout import ABSENT, CLASSES, CONVERGED, DEAD, DIVERGED, RAN_OUT, REAL, RUNNING, STUCK, UNFINISHED
 from mcstudy.kernels.pack import absolute, as_bits, filled, fma, get, item, lane_count, load, put, store, where
-from mcstudy.training.data import locate
 from mcstudy.training.diagnosis import diagnose, diagnose_start
-from mcstudy.training.network import forward
+from mcstudy.training.evaluation import tile_forward
 
 LOSS, FINITE, FROZEN, RIGHT, FARTHEST = range(5)
 """What a check finds, each a pack of the scratch memory: the mean loss; 1 where it and all parameters are finite; 1
@@ -21,15 +20,6 @@ its goal."""
 
 SCRATCH = 5
 ROUNDING = 1e-6
-
-
-@jit.routine
-def tile_forward(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, first: Any, tile: Any) -> Any:
-    """Pass a tile of evaluation points through the network; returns where their targets are: address, column step."""
-    bottom, top = cell.first_layer, cell.first_layer + cell.layers
-    x, y, columns = locate(memory, item(layers, bottom), item(layers, top - 1), cell, points[:4], arrays, first, tile)
-    forward(memory, layers, bottom, top, tile, x, columns, (np.int64(0), points[5], np.int64(-1)))
-    return y, columns
 
 
 @jit.scalar

@@ -19,6 +19,20 @@ from mcstudy.kernels.pack import advance, filled, fma, get, item, lane_count, lo
 from mcstudy.kernels.streams import NOISE, ORDER, fill_normal, fill_uniform, words
 
 
+@jit.scalar
+def put_trial(integers: Any, lane: Any, trial: Any) -> None:
+    """Give a lane the number of its trial."""
+    put(integers, 0, lane, np.uint32(trial & 0xFFFFFFFF))
+    put(integers, 1, lane, np.uint32(trial >> 32))
+
+
+@jit.scalar
+def put_trials(integers: Any, trials: Any, first: Any) -> None:
+    """Give each lane its trial of an array of numbers, from position `first` on; those after the last the last one."""
+    for lane in range(lane_count(integers)):
+        put_trial(integers, lane, trials[min(first + lane, trials.shape[0] - 1)])
+
+
 @jit.routine
 def draw_samples(
     memory: Any,

@@ -15,8 +15,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.kernels.pack import absolute, filled, fma, item, load, sqrt, store, where
 from mcstudy.training.data import locate
-from mcstudy.training.network import forward
-from mcstudy.training.steps import sum_gradients
+from mcstudy.training.evaluation import evaluation_gradient, tile_forward
 
 DEAD_START, DEAD_END, SATURATED, LINEAR, MERGED, OPPOSITE, CONSTANT, GRADIENT = range(8)
 NOTES: Final = 8
@@ -40,8 +39,6 @@ RANGES: Final = 5
 targets' least, largest and sum."""
 
 _INFINITE = np.inf
-# Literal numbers would make variants of the functions that take them.
-_OFF, _FIRST, _TRAINING = np.int64(-(2**60)), np.int64(0), np.bool_(False)
 
 
 @jit.scalar
@@ -67,7 +64,7 @@ def survey(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: A
     `points` and `arrays` are those of `mcstudy.training.checks.evaluate`.
     """
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    bottom, head = item(layers, first), item(layers, last - 1)
+    head = item(layers, last - 1)
     number = points[4]
     units = count_units(layers, cell)
     for i in range(out, out + units):
@@ -84,8 +81,7 @@ def survey(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: A
     done = np.int64(0)
     while done < number:
         tile = min(cell.tile, number - done)
-        x, y, columns = locate(memory, bottom, head, cell, points[:4], arrays, done, tile)
-        forward(memory, layers, first, last, tile, x, columns, (np.int64(0), points[5], _OFF))
+        y, columns = tile_forward(memory, layers, cell, points, arrays, done, tile)
         at = out
         for i in range(first, last):
             layer = item(layers, i)
@@ -245,9 +241,7 @@ def note_constant(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any,
 @jit.scalar
 def note_gradient(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numbers: Any) -> None:
     """Note the Euclidean norm of the evaluation loss's gradient by all parameters."""
-    samples = (points[0], points[1], points[2], points[3], _FIRST, points[4])
-    noise = (np.int64(0), points[5], _OFF)
-    sum_gradients(memory, layers, cell, samples, arrays, numbers, _FIRST, noise, _TRAINING)
+    evaluation_gradient(memory, layers, cell, points, arrays, numbers)
     total = filled(memory, 0.0)
     for i in range(cell.gradients, cell.gradients + cell.count):
         g = load(memory, i)

@@ -179,6 +179,16 @@ def _start_layer(memory: Any, layer: Any, number: Any, seed: Any, trials: Any) -
 
 
 @jit.scalar
+def fix_weights(memory: Any, layers: Any, cell: Any) -> None:
+    """Set the weights of a cell's network that are no parameters."""
+    for i in range(cell.first_layer, cell.first_layer + cell.layers):
+        layer = item(layers, i)
+        if layer.fixed:
+            for j in range(layer.weights, layer.weights + layer.inputs * layer.outputs):
+                store(memory, j, 1.0)
+
+
+@jit.scalar
 def initialise(memory: Any, layers: Any, cell: Any, axes: Any, seed: Any, trials: Any) -> None:
     """Set the parameters of a cell's network, and the optimizer's state to zero.
 
@@ -187,13 +197,11 @@ def initialise(memory: Any, layers: Any, cell: Any, axes: Any, seed: Any, trials
     """
     if cell.grid >= 0:
         place_on_grid(memory, cell.parameters, cell.count, axes, cell.grid, trials)
+    fix_weights(memory, layers, cell)
     number = np.int64(0)
     for i in range(cell.first_layer, cell.first_layer + cell.layers):
         layer = item(layers, i)
-        if layer.fixed:
-            for j in range(layer.weights, layer.weights + layer.inputs * layer.outputs):
-                store(memory, j, 1.0)
-        elif cell.grid < 0:
+        if not layer.fixed and cell.grid < 0:
             _start_layer(memory, layer, number, seed, trials)
             number += layer.inputs * layer.outputs
             if layer.biases >= 0:

@@ -9,10 +9,10 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.schedules import factor
 from mcstudy.kernels.layout import ABSENT, FRESH, HYPERPARAMETERS, RUNNING, TABLE, TRIAL
-from mcstudy.kernels.pack import advance, item, lane_count, load, pointer, put, store
+from mcstudy.kernels.pack import advance, item, lane_count, load, pointer, store
 from mcstudy.kernels.streams import DATA
 from mcstudy.training.checks import record_check, settle
-from mcstudy.training.data import add_noise, draw_samples, shuffle, spread
+from mcstudy.training.data import add_noise, draw_samples, put_trials, shuffle, spread
 from mcstudy.training.initial import initialise
 from mcstudy.training.scaling import scale_by_data
 from mcstudy.training.steps import batch_step, fused_steps
@@ -134,10 +134,7 @@ def train(
         longest = max(longest, item(cells, c).steps)
     last = trials.shape[0] - 1
     for row in range(0, last + 1, lanes):
-        for lane in range(lanes):
-            trial = trials[min(row + lane, last)]
-            put(integers, 0, lane, np.uint32(trial & 0xFFFFFFFF))
-            put(integers, 1, lane, np.uint32(trial >> 32))
+        put_trials(integers, trials, row)
         if own_set:
             draw_samples(memory, group, numbers, group.base, base_targets, FIRST, group.size, DATA, integers)
             if group.noise > 0.0:

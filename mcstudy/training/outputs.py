@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.kernels.pack import get, item, lane_count, pointer, put, store
+from mcstudy.kernels.pack import get, item, lane_count, pointer, put
 from mcstudy.training.data import fetch
+from mcstudy.training.evaluation import FIRST, NOT_TRAINING
+from mcstudy.training.initial import fix_weights
 from mcstudy.training.network import forward
-
-# Literals would make variants of the functions that take them.
-_FIRST, _NO_NOISE = np.int64(0), np.int64(-1)
 
 
 @jit.entry
@@ -28,15 +27,11 @@ def fill_outputs(
         outputs: (networks, points, outputs) float64, filled here.
     """
     memory, layers, table = pointer(packs), pointer(layer_table), pointer(points)
-    cell = item(pointer(cell_table), _FIRST)
+    cell = item(pointer(cell_table), FIRST)
     bottom, top = cell.first_layer, cell.first_layer + cell.layers
     first_layer, head = item(layers, bottom), item(layers, top - 1)
     networks, number, _ = outputs.shape
-    for i in range(bottom, top):
-        layer = item(layers, i)
-        if layer.fixed:
-            for w in range(layer.weights, layer.weights + layer.inputs * layer.outputs):
-                store(memory, w, 1.0)
+    fix_weights(memory, layers, cell)
     for first in range(0, networks, lane_count(memory)):
         for lane in range(lane_count(memory)):
             network = min(first + lane, networks - 1)
@@ -46,7 +41,7 @@ def fill_outputs(
         while done < number:
             tile = min(cell.tile, number - done)
             fetch(memory, first_layer.source, table, number, done, tile, first_layer.inputs)
-            noise = (_FIRST, pointer(integer_packs), _NO_NOISE)
+            noise = (FIRST, pointer(integer_packs), NOT_TRAINING)
             forward(memory, layers, bottom, top, tile, first_layer.source, tile, noise)
             for o in range(head.outputs):
                 for s in range(tile):

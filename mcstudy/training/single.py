@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.kernels.layout import FRESH, TRIAL
+from mcstudy.kernels.layout import FRESH
 from mcstudy.kernels.pack import filled, get, item, lane_count, load, pointer, put, store, where
 from mcstudy.kernels.streams import DATA
-from mcstudy.training.checks import tile_forward
-from mcstudy.training.data import add_noise, draw_order, draw_samples
-from mcstudy.training.initial import initialise
+from mcstudy.training.data import add_noise, draw_order, draw_samples, put_trial
+from mcstudy.training.evaluation import draw_points, tile_forward
+from mcstudy.training.initial import fix_weights
 
 # A literal 0 would make a variant of each function that takes it.
 _FIRST = np.int64(0)
@@ -24,8 +24,7 @@ _FIRST = np.int64(0)
 @jit.scalar
 def _set_trial(integers: Any, trial: Any) -> None:
     for lane in range(lane_count(integers)):
-        put(integers, 0, lane, np.uint32(trial & 0xFFFFFFFF))
-        put(integers, 1, lane, np.uint32(trial >> 32))
+        put_trial(integers, lane, trial)
 
 
 @jit.entry
@@ -35,7 +34,6 @@ def measure_activity(
     groups: Any,
     cell_table: Any,
     layer_table: Any,
-    axes: Any,
     number_table: Any,
     evaluation_points: Any,
     trial: Any,
@@ -46,7 +44,7 @@ def measure_activity(
     """Count the evaluation points at which the derivative of each unit of a group's first cell is not zero.
 
     Args:
-        packs, integer_packs, groups, cell_table, layer_table, axes, number_table, evaluation_points, scratch: as
+        packs, integer_packs, groups, cell_table, layer_table, number_table, evaluation_points, scratch: as
             `mcstudy.training.loop.train` takes them.
         trial: its number.
         parameters: (checks, parameters) of the cell's network.
@@ -57,13 +55,9 @@ def measure_activity(
     cell = item(pointer(cell_table), _FIRST)
     points = (pointer(evaluation_points[0]), pointer(evaluation_points[1]))
     _set_trial(integers, trial)
-    number = evaluation_points[0].shape[0] // group.inputs
-    if group.source == TRIAL:
-        number = group.size
-        targets = group.base + group.size * group.inputs
-        draw_samples(memory, group, numbers, group.base, targets, _FIRST, group.size, DATA, integers)
-    samples = (group.source == TRIAL, group.base, group.clean, number, number, integers)
-    initialise(memory, layers, cell, axes, group.seed, integers)  # for weights that are no parameters
+    samples = draw_points(memory, integers, group, numbers, evaluation_points)
+    number = samples[4]
+    fix_weights(memory, layers, cell)
     checks, units = active.shape
     for first in range(0, checks, lane_count(memory)):
         for lane in range(lane_count(memory)):
