@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.closeup.look import Shown
 from mcstudy.closeup.short import short_names
 from mcstudy.engine.program import build
 
@@ -46,23 +47,10 @@ class Basin:
     last: int
 
 
-@dataclass(frozen=True)
-class Basins:
-    """The basins of a study's cells; `cells` are their ids, `of` how many cells start on a grid."""
-
-    shown: tuple[Basin, ...]
-    of: int
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The ids of the cells that are shown."""
-        return tuple(one.cell for one in self.shown)
-
-
-def basins(look: Look) -> Basins:
+def basins(look: Look) -> Shown[Basin]:
     """The basins of the cells that start on a grid, of a few where there are many."""
     chosen, of = look.choose(lambda cell: cell.settings["network"]["init"]["name"] == "grid")
-    return Basins(tuple(_basin(look, cell) for cell in chosen), of)
+    return Shown(tuple(_basin(look, cell) for cell in chosen), of)
 
 
 def _basin(look: Look, cell: Cell) -> Basin:

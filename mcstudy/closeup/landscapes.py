@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.closeup.look import Shown
 from mcstudy.closeup.short import short_names
 from mcstudy.engine.measure import losses
 from mcstudy.outcomes import OUTCOMES
@@ -63,23 +64,10 @@ class Landscape:
     drawn: Array
 
 
-@dataclass(frozen=True)
-class Landscapes:
-    """The landscapes of a study's cells; `cells` are their ids, `of` how many cells have one or two parameters."""
-
-    shown: tuple[Landscape, ...]
-    of: int
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The ids of the cells that are shown."""
-        return tuple(one.cell for one in self.shown)
-
-
-def landscapes(look: Look) -> Landscapes:
+def landscapes(look: Look) -> Shown[Landscape]:
     """The landscapes of the cells of one or two parameters, of a few where there are many."""
     chosen, of = look.choose(lambda cell: cell.parameters in (1, 2) and cell.checks > 1)
-    return Landscapes(tuple(_landscape(look, cell) for cell in chosen), of)
+    return Shown(tuple(_landscape(look, cell) for cell in chosen), of)
 
 
 def _landscape(look: Look, cell: Cell) -> Landscape:

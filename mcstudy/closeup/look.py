@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from mcstudy.closeup.sample import Sample, can_sample, take_sample
 
@@ -29,6 +30,30 @@ class Closeup(Protocol):
     @property
     def of(self) -> int:
         """How many cells might have been shown."""
+
+
+class _OfCell(Protocol):
+    """What is shown of one cell."""
+
+    @property
+    def cell(self) -> str:
+        """The cell's id."""
+
+
+Made = TypeVar("Made", bound=_OfCell)
+
+
+@dataclass(frozen=True)
+class Shown(Generic[Made]):
+    """A closeup of a few cells: what is shown of each, and how many cells might have been."""
+
+    shown: tuple[Made, ...]
+    of: int
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The ids of the cells that are shown."""
+        return tuple(one.cell for one in self.shown)
 
 
 @dataclass(frozen=True)
@@ -59,11 +84,25 @@ class Look:
         data = cell.settings["task"]["data"]
         return data is None or data in self.plan.tables
 
+    @cached_property
+    def varied(self) -> list[str]:
+        """The keys that tell cells apart."""
+        return [key for key in self.plan.keys if self.rates[key].nunique() > 1]
+
+    @cached_property
+    def _baseline(self) -> dict[str, str]:
+        """The label of the baseline's level of each key."""
+        places = self.plan.study.baseline
+        return {key: self.rates[key].unique()[places.get(key, 0)] for key in self.varied}
+
+    def departures(self, cell: Cell) -> list[str]:
+        """The keys in which a cell is not the baseline."""
+        return [key for key, label in self._baseline.items() if cell.labels[key] != label]
+
     def title(self, cell: Cell) -> str:
         """A cell by its labels of the keys that tell cells apart, for the title of a panel."""
-        keys = [key for key in self.plan.keys if self.rates[key].nunique() > 1]
         short = ("activation", "init", "optimizer")
-        names = (cell.labels[key] if key in short else f"{key}: {cell.labels[key]}" for key in keys)
+        names = (cell.labels[key] if key in short else f"{key}: {cell.labels[key]}" for key in self.varied)
         return " · ".join(names)
 
     def choose(self, applies: Callable[[Cell], bool], most: int = MOST_CELLS) -> tuple[list[Cell], int]:
@@ -77,13 +116,7 @@ class Look:
         fitting = [cell for cell in self.plan.cells if self.has_data(cell) and can_sample(cell) and applies(cell)]
         most = len(fitting) if len(fitting) <= ALL_CELLS else most
         rate = dict(zip(self.rates["cell"], self.rates["rate"], strict=True))
-        baseline = self.plan.study.baseline
-        levels = {key: list(self.rates[key].unique()) for key in self.plan.keys}
-        apart = {
-            cell.id: sum(cell.labels[key] != levels[key][baseline.get(key, 0)] for key in self.plan.keys)
-            for cell in fitting
-        }
-        order = sorted(fitting, key=lambda cell: (apart[cell.id], cell.index))
+        order = sorted(fitting, key=lambda cell: (len(self.departures(cell)), cell.index))
         ends = sorted(fitting, key=lambda cell: (-rate[cell.id], cell.index))
         chosen: dict[str, Cell] = {}
         for cell in [*order[:1], *ends[:1], *ends[-1:], *order]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.closeup.look import MOST_CELLS
+from mcstudy.closeup.look import MOST_CELLS, Shown
 from mcstudy.closeup.short import short_names
 from mcstudy.engine.measure import gradients
 
@@ -72,23 +72,10 @@ class Course:
     kinds: dict[str, Kind]
 
 
-@dataclass(frozen=True)
-class Paths:
-    """The courses of a study's cells; `cells` are their ids, `of` how many cells are trained at all."""
-
-    shown: tuple[Course, ...]
-    of: int
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The ids of the cells that are shown."""
-        return tuple(one.cell for one in self.shown)
-
-
-def paths(look: Look) -> Paths:
+def paths(look: Look) -> Shown[Course]:
     """The courses of a few cells: the baseline and its like with other levels of the first key, then others."""
     trained, of = look.choose(_trained)
-    return Paths(tuple(_course(look, cell) for cell in _chosen(look, trained)), of)
+    return Shown(tuple(_course(look, cell) for cell in _chosen(look, trained)), of)
 
 
 def _trained(cell: Cell) -> bool:
@@ -96,14 +83,7 @@ def _trained(cell: Cell) -> bool:
 
 
 def _chosen(look: Look, others: list[Cell]) -> list[Cell]:
-    levels = {key: list(look.rates[key].unique()) for key in look.plan.keys}
-    varied = [key for key in levels if len(levels[key]) > 1]
-    baseline = look.plan.study.baseline
-
-    def alike(cell: Cell) -> bool:
-        return _trained(cell) and all(cell.labels[key] == levels[key][baseline.get(key, 0)] for key in varied[1:])
-
-    first, _ = look.choose(alike)
+    first, _ = look.choose(lambda cell: _trained(cell) and set(look.departures(cell)) <= set(look.varied[:1]))
     cells = {cell.id: cell for cell in [*first, *others]}
     return sorted(list(cells.values())[: max(MOST_CELLS, len(others))], key=lambda cell: cell.index)
 

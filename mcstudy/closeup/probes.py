@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.closeup.look import Look
+from mcstudy.closeup.look import Look, Shown
 from mcstudy.outcomes import OUTCOMES
 
 if TYPE_CHECKING:
@@ -51,29 +51,16 @@ class Answers:
     panels: tuple[Answer, ...]
 
 
-@dataclass(frozen=True)
-class Probes:
-    """The cells that are shown, of how many that might have been."""
-
-    views: tuple[Answers, ...]
-    of: int
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Their ids."""
-        return tuple(view.cell for view in self.views)
-
-
 def applies(cell: Cell) -> bool:
     """Whether a cell has probes, or learns a table, whose first rows are asked for then."""
     task = cell.settings["task"]
     return "probe" in task or task["data"] is not None
 
 
-def probes(look: Look) -> Probes:
+def probes(look: Look) -> Shown[Answers]:
     """The answers of a few cells."""
     cells, of = look.choose(applies)
-    return Probes(tuple(_answers(look, cell) for cell in cells), of)
+    return Shown(tuple(_answers(look, cell) for cell in cells), of)
 
 
 def asked(program: Program) -> tuple[Array, Array | None]:

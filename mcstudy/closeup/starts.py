@@ -109,13 +109,11 @@ class Starts:
         known: every cell of up to `MOST_PARAMETERS` parameters whose signs vary.
         cells: the ids of those that are drawn.
         all: how many cells the study has.
-        most: `MOST_PARAMETERS`.
     """
 
     known: tuple[Signs, ...]
     cells: tuple[str, ...]
     all: int
-    most: int = MOST_PARAMETERS
 
     @property
     def of(self) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.closeup.ground import Ground, ground_of, input_names, mesh
-from mcstudy.closeup.look import Look
+from mcstudy.closeup.look import Look, Shown
 from mcstudy.closeup.solutions import NOT_FINITE, Solution, solutions_of
 
 if TYPE_CHECKING:
@@ -56,29 +56,16 @@ class View:
     names: tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Surfaces:
-    """The cells that are shown, of how many that might have been."""
-
-    views: tuple[View, ...]
-    of: int
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Their ids."""
-        return tuple(view.cell for view in self.views)
-
-
 def applies(cell: Cell) -> bool:
     """Whether a cell's networks are surfaces: two inputs, one output."""
     task = cell.settings["task"]
     return bool(task["n_inputs"] == 2 and task["n_outputs"] == 1)
 
 
-def surfaces(look: Look) -> Surfaces:
+def surfaces(look: Look) -> Shown[View]:
     """The solutions of a few cells."""
     cells, of = look.choose(applies)
-    return Surfaces(tuple(_view(look, cell) for cell in cells), of)
+    return Shown(tuple(_view(look, cell) for cell in cells), of)
 
 
 def _view(look: Look, cell: Cell) -> View:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.closeup.ground import first_units, input_names
-from mcstudy.closeup.look import Look
+from mcstudy.closeup.look import Look, Shown
 
 if TYPE_CHECKING:
     from mcstudy.plan import Cell
@@ -42,29 +42,16 @@ class Units:
     names: tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Weights:
-    """The cells that are shown, of how many that might have been."""
-
-    views: tuple[Units, ...]
-    of: int
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """Their ids."""
-        return tuple(view.cell for view in self.views)
-
-
 def applies(cell: Cell) -> bool:
     """Whether a cell's networks have two inputs and one hidden layer of 2 to `MOST_UNITS` units."""
     hidden = cell.settings["network"]["hidden"]
     return bool(cell.settings["task"]["n_inputs"] == 2 and len(hidden) == 1 and 2 <= hidden[0] <= MOST_UNITS)
 
 
-def weights(look: Look) -> Weights:
+def weights(look: Look) -> Shown[Units]:
     """The units of a few cells."""
     cells, of = look.choose(applies, MOST_CELLS)
-    return Weights(tuple(_units(look, cell) for cell in cells), of)
+    return Shown(tuple(_units(look, cell) for cell in cells), of)
 
 
 def _units(look: Look, cell: Cell) -> Units:

@@ -21,11 +21,11 @@ _BAND = _HEADER + _WORDS + _TALL + _FOOT
 
 
 def draw_probes(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
-    """Pages of `mcstudy.closeup.probes.Probes`, a band for each cell, a panel for each answer."""
-    across = 2 if all(len(view.panels) == 1 for view in closeup.views) else 1
+    """Pages of `mcstudy.closeup.probes.probes`, a band for each cell, a panel for each answer."""
+    across = 2 if all(len(view.panels) == 1 for view in closeup.shown) else 1
     most = across * int((PAGE_HEIGHT - _LEGEND) / _BAND)
-    for start in range(0, min(len(closeup.views), most * MAX_PAGES), most):
-        yield _page(closeup.views[start : start + most], across)
+    for start in range(0, min(len(closeup.shown), most * MAX_PAGES), most):
+        yield _page(closeup.shown[start : start + most], across)
 
 
 def _page(views: Sequence[Any], across: int) -> Page:

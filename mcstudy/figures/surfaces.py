@@ -31,9 +31,9 @@ _STEEPNESS = 1.25
 
 
 def draw_surfaces(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
-    """Pages of `mcstudy.closeup.surfaces.Surfaces`, a band for each cell."""
+    """Pages of `mcstudy.closeup.surfaces.surfaces`, a band for each cell."""
     most = int((PAGE_HEIGHT - _LEGEND) / _TALL)
-    views = closeup.views[: most * MAX_PAGES]
+    views = closeup.shown[: most * MAX_PAGES]
     for start in range(0, len(views), most):
         yield _page(views[start : start + most])
 

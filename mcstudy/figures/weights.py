@@ -25,10 +25,10 @@ _BESIDE = 3
 
 
 def draw_weights(closeup: Any, keys: Sequence[str]) -> Iterator[Page]:
-    """Pages of `mcstudy.closeup.weights.Weights`, a band for each cell: converged trials and all others."""
+    """Pages of `mcstudy.closeup.weights.weights`, a band for each cell: converged trials and all others."""
     pages: list[list[Any]] = [[]]
     used = _LEGEND
-    for view in closeup.views:
+    for view in closeup.shown:
         if pages[-1] and used + _tall(view) > PAGE_HEIGHT:
             pages.append([])
             used = _LEGEND

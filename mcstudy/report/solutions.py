@@ -10,8 +10,9 @@ from mcstudy.report import words
 from mcstudy.report.document import Block, Inline, Paragraph, Table, Text
 
 if TYPE_CHECKING:
+    from mcstudy.closeup.look import Shown
     from mcstudy.closeup.solutions import Solution
-    from mcstudy.closeup.surfaces import Surfaces, View
+    from mcstudy.closeup.surfaces import View
 
 MOST = 6
 """Solutions of a cell that are told apart."""
@@ -21,11 +22,11 @@ HEADER = (
 )
 
 
-def solutions(closeup: Surfaces) -> list[Block]:
+def solutions(closeup: Shown[View]) -> list[Block]:
     """A sentence and a table of the solutions of each cell that is shown; nothing where none is."""
-    if not closeup.views:
+    if not closeup.shown:
         return []
-    trials = sorted({view.trials for view in closeup.views})
+    trials = sorted({view.trials for view in closeup.shown})
     which = f"the first {words.count(trials[-1], 'trial')}" if trials[-1] > 1 else "the first trial"
     if len(trials) > 1:
         which = f"the first {trials[0]:,} to {trials[-1]:,} trials"
@@ -37,12 +38,12 @@ def solutions(closeup: Surfaces) -> list[Block]:
         "the quadratic that fits best: valley and ridge bend one way only; a bowl whose faces are straight is a "
         "pyramid, or a corner where it does not rise on all sides. "
     ]
-    first = closeup.views[0]
+    first = closeup.shown[0]
     most = first.solutions[0]
     text.append(f"In the first cell of the table, the commonest of {words.count(len(first.solutions), 'solution')} is ")
     text.append(f"“{most.name}”, with {words.percent(most.share, most.low, most.high)} of the trials (95 % interval ")
     text.append(f"{words.interval(most.share, most.low, most.high)}).")
-    rows = [row for view in closeup.views for row in _rows(view)]
+    rows = [row for view in closeup.shown for row in _rows(view)]
     return [Paragraph(tuple(text)), Table(HEADER, tuple(rows), frozenset(range(2, 8)))]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from mcstudy.closeup.starts import Condition, Count, Signs, Starts
+from mcstudy.closeup.starts import MOST_PARAMETERS, Condition, Count, Signs, Starts
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
 
@@ -41,7 +41,7 @@ def starts(closeup: Starts) -> list[Block]:
     text = "Trials by the signs of their parameters at the start; a failure is a trial that did not converge. "
     if closeup.all > len(closeup.known):
         fewest = f"{words.count(len(closeup.known))} of the {words.count(closeup.all, 'cell')}"
-        text = f"Of {fewest}, those of up to {closeup.most} parameters whose signs vary: t" + text[1:]
+        text = f"Of {fewest}, those of up to {MOST_PARAMETERS} parameters whose signs vary: t" + text[1:]
     sentences = tuple(_sentence(finding, group, closeup.known, keys) for finding, group in told)
     blocks: list[Block] = [Paragraph((text, *_names(closeup.known))), Bullets(sentences)]
     return blocks + _table(closeup.known, keys)
