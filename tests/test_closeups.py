@@ -236,7 +236,7 @@ def test_signs_are_counted_over_all_trials(name: str) -> None:
 def test_failures_of_a_unit_are_on_the_negative_side_and_nowhere_else() -> None:
     seen = look("unit")
     made = CLOSEUPS["starts"](seen)
-    text = markdown(document(seen.plan, seen.rates, {}, TRIALS, {name: made for name in OURS}))
+    text = markdown(document(seen.plan, {"rates": seen.rates} | dict.fromkeys(OURS, made), {}, TRIALS))
     relu = [one for one in made.known if one.labels["activation"] == "relu"]
     negative = [one.where((("w", "<"),)) for one in relu]
     failed = sum(count.failed for count in negative)
@@ -256,7 +256,7 @@ def sentences(*cells: dict[str, tuple[int, int]]) -> tuple[str, list[Any]]:
         }
         names = tuple(name for name, _ in next(iter(patterns)))
         known.append(Signs(str(number), "", {"lr": str(number)}, names, patterns, np.zeros((1, 1)), np.ones(1, bool)))
-    blocks = told(Starts(tuple(known), (), len(known)))
+    blocks = told(Starts(tuple(known), (), len(known)), ())
     return " ".join(
         "".join(part if isinstance(part, str) else part.text for part in item) for item in blocks[1].items
     ), blocks
@@ -322,7 +322,7 @@ def test_the_table_is_short_and_says_what_it_leaves_out() -> None:
 
 def test_starts_that_never_change_sign_are_not_told_of() -> None:
     made = CLOSEUPS["starts"](look("constant"))
-    assert made.cells == () and made.of == 0 and told(made) == []
+    assert made.cells == () and made.of == 0 and told(made, ()) == []
 
 
 def test_all_of_it_comes_into_the_report(tmp_path: Any) -> None:

@@ -59,7 +59,7 @@ def write(
     look = Look(plan, store, count, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
-    document = build(plan, frames["rates"], images, count, frames)
+    document = build(plan, frames, images, count)
     path = Path(folder)
     try:
         files.make_folder(path / "figures")

@@ -34,8 +34,6 @@ from mcstudy.report.starts import starts
 from mcstudy.report.tables import tables
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from mcstudy.plan import Plan
 
 _DEFINITIONS = {
@@ -48,35 +46,37 @@ _DEFINITIONS = {
     "unfinished": "the steps ran out while the loss was still improving",
 }
 
-_TEXTS = {"size": size, "causes": causes}
-"""What stands between the heading of a figure and the figure."""
-
-_CLOSE_TEXTS: dict[str, Callable[[Any], list[Block]]] = {"starts": starts, "surfaces": solutions}
-"""Likewise, made of the closeup that the figure draws."""
+_TEXTS: dict[str, Callable[[Any, tuple[str, ...]], list[Block]]] = {
+    "size": size,
+    "causes": causes,
+    "starts": starts,
+    "surfaces": solutions,
+}
+"""What stands between the heading of a figure and the figure, made of the frame or the closeup that it draws."""
 
 
 def build(
     plan: Plan,
-    frame: pd.DataFrame,
+    frames: Mapping[str, Any],
     images: Mapping[str, Drawn],
     trials: int,
-    closeups: Mapping[str, Any] | None = None,
 ) -> Document:
     """The document.
 
     Args:
         plan: the cells.
-        frame: their rates, as `mcstudy.statistics.rates` returns them.
+        frames: what the figures draw, by name: frames of `mcstudy.statistics` (rates, at the least), and what
+            `mcstudy.closeup.CLOSEUPS` made.
         images: the figures of `FIGURES` as they were drawn.
         trials: trials per cell.
-        closeups: what `mcstudy.closeup.CLOSEUPS` made, by name; by default none.
     """
+    frame = frames["rates"]
     blocks: list[Block] = [Paragraph(answer(frame, plan.keys, plan.study.baseline)), *_question(plan)]
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
-        found = _TEXTS[name](frame, plan.keys) if name in _TEXTS else []
-        if name in _CLOSE_TEXTS and closeups and drawing.frame in closeups:
-            found = _CLOSE_TEXTS[name](closeups[drawing.frame])
+        found = []
+        if name in _TEXTS and drawing.frame in frames:
+            found = _TEXTS[name](frames[drawing.frame], plan.keys)
         if name in images and images[name].pages:
             found += _pictures(images[name], drawing)
         if found:

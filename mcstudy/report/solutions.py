@@ -22,7 +22,7 @@ HEADER = (
 )
 
 
-def solutions(closeup: Shown[View]) -> list[Block]:
+def solutions(closeup: Shown[View], _: tuple[str, ...]) -> list[Block]:
     """A sentence and a table of the solutions of each cell that is shown; nothing where none is."""
     if not closeup.shown:
         return []

@@ -25,7 +25,7 @@ class _Finding(NamedTuple):
     safe: tuple[Condition, ...] = ()
 
 
-def starts(closeup: Starts) -> list[Block]:
+def starts(closeup: Starts, _: tuple[str, ...]) -> list[Block]:
     """A sentence for each kind of result, grouped over the cells of which it is true, and the table.
 
     Args:

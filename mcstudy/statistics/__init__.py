@@ -4,15 +4,13 @@ from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
-    Tally,
     curves,
     losses,
     marginals,
     rates,
-    tallies,
-    tally,
 )
 from mcstudy.statistics.intervals import percent_decimals, wilson
+from mcstudy.statistics.tally import Tally, tallies, tally
 
 __all__ = [
     "CAUSES",

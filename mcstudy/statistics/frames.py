@@ -1,22 +1,17 @@
-"""Trials to frames: rates with intervals, curves, loss quantiles.
-
-One pass over a cell's trials gives its `Tally`; what is held at once is a chunk of rows and the losses of the trials
-that neither converged nor diverged, never the table of all trials.
-"""
+"""Trials to frames: rates with intervals, curves, loss quantiles."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.statistics.causes import COLUMNS, CauseCounts
 from mcstudy.statistics.intervals import wilson
+from mcstudy.statistics.tally import CONVERGED, DIVERGED, Tally, tallies
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,93 +19,9 @@ if TYPE_CHECKING:
     from mcstudy.plan import Cell, Plan
     from mcstudy.store import Store
 
-CONVERGED, DIVERGED = OUTCOMES.index("converged"), OUTCOMES.index("diverged")
 CURVE_POINTS = 500
 """Most points of one curve; a study of more checks is read at some of them."""
 QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What one cell's trials add up to.
-
-    Attributes:
-        trials: how many.
-        outcomes: count of each outcome, in the order of `OUTCOMES`.
-        steps: (k,) the distinct steps at which trials converged, ascending.
-        counts: (k,) how many converged at each.
-        loss_median: median of the last loss of the trials that neither converged nor diverged; NaN without any.
-        dead_converged, dead_failed: mean number of dead hidden units in the end (their derivative was zero at every
-            evaluation point), of the trials that converged and of those that neither converged nor diverged; NaN
-            without any.
-        causes: as `mcstudy.statistics.causes.CauseCounts.columns` has them.
-    """
-
-    trials: int
-    outcomes: tuple[int, ...]
-    steps: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    loss_median: float
-    dead_converged: float
-    dead_failed: float
-    causes: Mapping[str, int]
-
-    def quantile(self, q: float) -> float:
-        """A quantile of the steps of the converged (linear between order statistics, Hyndman and Fan's type 7)."""
-        n = int(self.counts.sum())
-        if n == 0:
-            return math.nan
-        ends = np.cumsum(self.counts)
-        position = q * (n - 1)
-        low, high = self.steps[np.searchsorted(ends, [math.floor(position), math.ceil(position)], side="right")]
-        return float(low + (position - math.floor(position)) * (high - low))
-
-
-def tally(store: Store, cell_id: str, trials: int, hessian: bool = False) -> Tally:
-    """Adds up the first `trials` trials of a cell, in one pass; with `hessian`, what stuck ones sit at too.
-
-    Raises:
-        RunError: some of them are not stored.
-    """
-    outcomes = np.zeros(len(OUTCOMES), np.int64)
-    steps, counts, losses = [], [], []
-    dead = np.zeros(len(OUTCOMES), np.int64)
-    why = CauseCounts()
-    asked = ["outcome", "steps", "loss_last", *COLUMNS, *(["point"] if hessian else [])]
-    for rows in store.chunks(cell_id, trials, asked):
-        why.add(rows)
-        outcome = rows["outcome"]
-        dead += np.bincount(outcome, rows["dead_units"], minlength=len(OUTCOMES)).astype(np.int64)
-        outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
-        found = np.unique(rows["steps"][outcome == CONVERGED], return_counts=True)
-        steps.append(found[0])
-        counts.append(found[1])
-        losses.append(rows["loss_last"][(outcome != CONVERGED) & (outcome != DIVERGED)])
-    distinct, place = np.unique(np.concatenate(steps), return_inverse=True)
-    sums = np.zeros(len(distinct), np.int64)
-    np.add.at(sums, place, np.concatenate(counts))
-    if outcomes.sum() != trials or sums.sum() != outcomes[CONVERGED]:
-        raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
-    failed = [code for code in range(len(OUTCOMES)) if code not in (CONVERGED, DIVERGED)]
-    means = (_mean(dead[which].sum(), outcomes[which].sum()) for which in (CONVERGED, failed))
-    ends = tuple(outcomes.tolist())
-    return Tally(
-        trials, ends, distinct.astype(np.int64), sums, _median(losses), next(means), next(means), why.columns()
-    )
-
-
-def _mean(total: Any, count: Any) -> float:
-    return float(total / count) if count else math.nan
-
-
-def tallies(plan: Plan, store: Store, trials: int | None = None) -> dict[str, Tally]:
-    """The tally of every cell by its id, over the first `trials` trials (all that the study asks for, by default)."""
-    count = trials or plan.study.trials
-    return {cell.id: tally(store, cell.id, count, _has_points(store, cell)) for cell in plan.cells}
-
-
-def _has_points(store: Store, cell: Cell) -> bool:
-    return cell.settings.get("diagnose") is not None and "point" in next(iter(store.chunks(cell.id, 1)))
 
 
 def rates(
@@ -259,15 +170,6 @@ def marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
 
 def _named(plan: Plan, cell: Cell) -> dict[str, str]:
     return {"cell": cell.id, **{key: cell.labels[key] for key in plan.keys}}
-
-
-def _median(chunks: list[NDArray[Any]]) -> float:
-    values = np.concatenate(chunks) if chunks else np.empty(0)
-    if not len(values):
-        return math.nan
-    middle = [(len(values) - 1) // 2, len(values) // 2]
-    values.partition(middle)
-    return float(np.mean(values[middle], dtype=np.float64))
 
 
 def _thinned(checks: int) -> NDArray[np.int64]:
