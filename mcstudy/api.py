@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcstudy.again.trace import Trace, replay
 from mcstudy.errors import RunError, StudyError
-from mcstudy.plan import Plan, make_plan
+from mcstudy.plan import Plan, Trials, make_plan
 from mcstudy.spec import Study, load
 
 if TYPE_CHECKING:
@@ -28,13 +29,13 @@ class Results:
 
     Attributes:
         plan: the study's cells, in order.
-        count: trials per cell that are reported.
+        counts: trials of each cell that are reported, by its id.
         trained: trials that this run had to train, over all cells.
         folder: the run folder, None where nothing was written.
     """
 
     plan: Plan
-    count: int
+    counts: Mapping[str, int]
     trained: int
     folder: Path | None
     _store: Store
@@ -44,7 +45,7 @@ class Results:
         """A row per cell in plan order, with the columns of ``rates.csv``."""
         from mcstudy import statistics
 
-        return statistics.rates(self.plan, self._store, self.count)
+        return statistics.rates(self.plan, self._store, self.counts)
 
     @cached_property
     def trials(self) -> pd.DataFrame:
@@ -55,7 +56,7 @@ class Results:
         frames = []
         names = pd.Index([cell.id for cell in self.plan.cells])
         for cell in self.plan.cells:
-            frame = self._store.read(cell.id, self.count)
+            frame = self._store.read(cell.id, self.counts[cell.id])
             frame.insert(0, "cell", pd.Series(pd.Categorical.from_codes(np.full(len(frame), cell.index), names)))
             frames.append(frame)
         return pd.concat(frames, ignore_index=True)
@@ -107,7 +108,7 @@ def run(
     store.open()
     if out is None:
         trained = train(plan, store, study.trials, threads, progress, unit_trials)
-        return Results(plan, study.trials, trained, None, store)
+        return Results(plan, plan.counts(), trained, None, store)
     from mcstudy import manifest
 
     clock = manifest.Clock()
@@ -115,13 +116,13 @@ def run(
     clock.trained()
     record = manifest.write(plan, store, study.trials, trained, threads, clock, command)
     rates = write_report(plan, store, Path(out), record, study.trials)
-    results = Results(plan, study.trials, trained, Path(out), store)
+    results = Results(plan, plan.counts(), trained, Path(out), store)
     results.__dict__["rates"] = rates
     return results
 
 
-def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: int) -> pd.DataFrame:
-    """Draw the report of the first `trials` stored trials of each cell; returns the rates."""
+def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: Trials) -> pd.DataFrame:
+    """Draw the report of the first stored `trials` of each cell; returns the rates."""
     from mcstudy import manifest, report
 
     return report.write(plan, store, folder, manifest.provenance(record), trials)

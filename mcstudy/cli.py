@@ -93,13 +93,13 @@ def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> N
 @click.argument("folder", metavar="DIR", type=FILE)
 def report(folder: str) -> None:
     """Draw the report of stored trials again."""
-    from mcstudy import api
+    from mcstudy import api, manifest
     from mcstudy.again.folder import open_run
 
     _tell_of_code()
     opened = open_run(folder)
     made, record = opened.plan, opened.record
-    rates = api.write_report(made, opened.store, Path(folder), dict(record), record["trials"])
+    rates = api.write_report(made, opened.store, Path(folder), dict(record), manifest.reported(record))
     click.echo(rates_table(rates, list(made.keys)))
     click.echo(f"\nreport: {Path(folder) / 'report.md'}")
 

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mcstudy.errors import RunError
-from mcstudy.plan import ARITHMETIC, Cell, Plan
+from mcstudy.plan import ARITHMETIC, Cell, Plan, Trials
 from mcstudy.spec import Study
 from mcstudy.store import DIGEST_LAYOUT, Store
 
@@ -20,6 +20,9 @@ PACKAGES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "scipy", "seaborn
 TRAINING = ("versions", "kernel_hash", "cpu", "threads", "started", "training_seconds", "trained")
 """What tells how the stored trials were trained."""
 
+
+REPORTED = ("study", "trials", "counts", "cells", "digest_layout", "digest")
+"""What tells which trials are reported."""
 
 SHAPE = {"study": dict, "trials": int, "cells": list, "versions": dict, "digest": dict}
 """What a manifest cannot do without."""
@@ -39,25 +42,27 @@ class Clock:
 
 
 def write(
-    plan: Plan, store: Store, trials: int, trained: int, threads: int | None, clock: Clock, command: str | None
+    plan: Plan, store: Store, trials: Trials, trained: int, threads: int | None, clock: Clock, command: str | None
 ) -> dict[str, Any]:
     """Write the manifest of a run and return it.
 
     A run that trained nothing keeps what is known of the training, and the whole record where it reports the same. A
     record is replaced only if the rows that it vouches for are what they were; one that cannot be read vouches for
-    nothing.
+    nothing. Where `trials` is a number for each cell, the record has them as `counts`, beside the study's number.
 
     Raises:
         RunError: the rows of a cell are not those of the record that lies there, or are damaged.
     """
     from mcstudy import jit
 
-    digests = {cell.id: store.digest(cell.id, trials) for cell in plan.cells}
+    counts = plan.counts(trials)
+    digests = {cell.id: store.digest(cell.id, counts[cell.id]) for cell in plan.cells}
     manifest: dict[str, Any] = {
         "study": plan.study.data,
         "file": None if plan.study.file is None else os.path.abspath(plan.study.file),
         "parts": plan.study.part_files,
-        "trials": trials,
+        "trials": trials if isinstance(trials, int) else plan.study.trials,
+        **({"counts": counts} if isinstance(trials, Mapping) else {}),
         "cells": [{"id": cell.id, "labels": cell.labels, "settings": cell.settings} for cell in plan.cells],
         "arithmetic": ARITHMETIC,
         "versions": versions(),
@@ -73,10 +78,10 @@ def write(
     }
     before = _before(store)
     if before is not None:
-        _check_rows(plan, store, before, trials, digests)
+        _check_rows(plan, store, before, counts, digests)
         if trained == 0:
             manifest |= {key: before[key] for key in TRAINING if key in before}
-            if all(manifest[key] == before.get(key) for key in ("study", "trials", "cells", "digest_layout", "digest")):
+            if all(manifest.get(key) == before.get(key) for key in REPORTED):
                 return before
     store.write_manifest(manifest)
     return manifest
@@ -91,15 +96,18 @@ def _before(store: Store) -> dict[str, Any] | None:
     return found if found is not None and _is_record(found) else None
 
 
-def _check_rows(plan: Plan, store: Store, before: Mapping[str, Any], trials: int, digests: Mapping[str, str]) -> None:
-    """Make sure that the rows are those of an earlier manifest; `digests` are those of the first `trials` trials."""
-    count = before["trials"]
+def _check_rows(
+    plan: Plan, store: Store, before: Mapping[str, Any], counts: Mapping[str, int], digests: Mapping[str, str]
+) -> None:
+    """Make sure that the rows are those of an earlier manifest; `digests` are those of the trials of `counts`."""
+    known_counts = reported(before)
     for cell in plan.cells:
         known = before["digest"].get(cell.id)
+        count = known_counts if isinstance(known_counts, int) else known_counts.get(cell.id, 0)
         stored = store.ranges(cell.id)[0]
         if not isinstance(known, str) or stored[0] > 0 or stored[1] < count:
             continue
-        if known != (digests[cell.id] if count == trials else store.digest(cell.id, count)):
+        if known != (digests[cell.id] if count == counts[cell.id] else store.digest(cell.id, count)):
             raise RunError(
                 f"{store.where(cell.id)}: the rows of cell {cell.id} ({cell.label}) are not those that run.json "
                 "vouches for (another digest); move this folder away and run again, which trains them again; or, if it "
@@ -107,10 +115,18 @@ def _check_rows(plan: Plan, store: Store, before: Mapping[str, Any], trials: int
             )
 
 
+def reported(manifest: Mapping[str, Any]) -> int | Mapping[str, int]:
+    """How many trials of each cell a manifest vouches for: one number, or one by the cell's id."""
+    found: int | Mapping[str, int] = manifest.get("counts", manifest["trials"])
+    return found
+
+
 def _is_record(manifest: Mapping[str, Any]) -> bool:
     """Whether a manifest has the shape of one."""
     shapes = all(isinstance(manifest.get(name), kind) for name, kind in SHAPE.items())
-    return shapes and isinstance(manifest.get("file"), str | None) and manifest["trials"] > 0
+    counts = manifest.get("counts", {})
+    whole = isinstance(counts, dict) and all(isinstance(count, int) and count > 0 for count in counts.values())
+    return shapes and whole and isinstance(manifest.get("file"), str | None) and manifest["trials"] > 0
 
 
 def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
@@ -126,6 +142,8 @@ def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
         study = Study.model_validate(manifest["study"], file=manifest["file"])
         _check_parts(study, manifest.get("parts", {}))
         cells = [Cell(cell["id"], i, cell["labels"], cell["settings"]) for i, cell in enumerate(manifest["cells"])]
+        if "counts" in manifest and set(manifest["counts"]) != {cell.id for cell in cells}:
+            raise TypeError
     except (KeyError, TypeError) as error:
         raise RunError(
             f"{os.path.join(folder, 'run.json')}: is not the record of a run; "

@@ -61,7 +61,7 @@ def _basin(look: Look, cell: Cell) -> Basin:
     shape = tuple(map(len, axes))
     count = math.prod(shape)
     outcome, steps = np.full(count, NOWHERE, np.uint8), np.zeros(count, np.int64)
-    for rows in look.store.chunks(cell.id, min(look.trials, count), ["trial", "outcome", "steps"]):
+    for rows in look.store.chunks(cell.id, min(look.count(cell), count), ["trial", "outcome", "steps"]):
         outcome[rows["trial"]], steps[rows["trial"]] = rows["outcome"], rows["steps"]
     return Basin(
         cell=cell.id,

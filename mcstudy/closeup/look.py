@@ -12,7 +12,7 @@ from mcstudy.closeup.sample import Sample, can_sample, take_sample
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcstudy.plan import Cell, Plan
+    from mcstudy.plan import Cell, Plan, Trials
     from mcstudy.store import Store
 
 MOST_CELLS = 6
@@ -63,20 +63,24 @@ class Look:
     Attributes:
         plan: the cells.
         store: their trials.
-        trials: trials of each cell that are reported.
+        trials: how many of each cell are reported.
         rates: as `mcstudy.statistics.rates` returns them.
     """
 
     plan: Plan
     store: Store
-    trials: int
+    trials: Trials
     rates: pd.DataFrame
     _samples: dict[str, Sample] = field(default_factory=dict, repr=False)
+
+    def count(self, cell: Cell) -> int:
+        """How many trials of a cell are reported."""
+        return self.plan.counts(self.trials)[cell.id]
 
     def sample(self, cell: Cell) -> Sample:
         """The sample of a cell."""
         if cell.id not in self._samples:
-            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.trials)
+            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.count(cell))
         return self._samples[cell.id]
 
     def has_data(self, cell: Cell) -> bool:

@@ -145,7 +145,7 @@ def _signs(look: Look, cell: Cell) -> Signs | None:
     counts = np.zeros((3 ** len(names), 2), np.int64)
     kept: list[tuple[Array, Array]] = []
     place = 3 ** np.arange(len(names))[::-1]
-    for rows in look.store.chunks(cell.id, look.trials, ["trial", "outcome"]):
+    for rows in look.store.chunks(cell.id, look.count(cell), ["trial", "outcome"]):
         for first in range(0, len(rows["trial"]), PIECE):
             trials, outcome = (rows[name][first : first + PIECE] for name in ("trial", "outcome"))
             begun, converged = start_of(program, trials), outcome == _CONVERGED

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from mcstudy.engine.program import kept_trials
 from mcstudy.engine.recorder import Recorder, gaps
 from mcstudy.engine.threads import available_threads, run_units, units
-from mcstudy.plan import Cell, Plan
+from mcstudy.plan import Cell, Plan, Trials
 from mcstudy.store import Store
 
 
@@ -41,14 +41,15 @@ class Missing(NamedTuple):
     stored: dict[str, list[tuple[int, int]]]
 
 
-def missing_trials(cells: Sequence[Cell], store: Store, trials: int) -> Missing:
-    """The ranges of the first `trials` trials of each cell whose rows, or whose histories, are not stored.
+def missing_trials(cells: Sequence[Cell], store: Store, trials: int | Mapping[str, int]) -> Missing:
+    """The ranges of the first `trials` trials (by cell id) of each cell whose rows, or whose histories, are not stored.
 
     Raises:
         RunError: a file is damaged.
     """
     stored = {cell.id: store.ranges(cell.id) for cell in cells}
-    ranges = {cell.id: gaps(_whole(cell, store, stored[cell.id], trials), 0, trials) for cell in cells}
+    counts = trials if isinstance(trials, Mapping) else {cell.id: trials for cell in cells}
+    ranges = {cell.id: gaps(_whole(cell, store, stored[cell.id], n), 0, n) for cell in cells for n in [counts[cell.id]]}
     return Missing(ranges, sum(last - first for lacking in ranges.values() for first, last in lacking), stored)
 
 
@@ -64,17 +65,17 @@ def _whole(cell: Cell, store: Store, stored: Sequence[tuple[int, int]], trials: 
 def train(
     plan: Plan,
     store: Store,
-    trials: int,
+    trials: Trials,
     threads: int | None = None,
     progress: Progress | None = None,
     unit_trials: int | None = None,
 ) -> int:
-    """Train the trials 0 ≤ i < `trials` of every cell that `store` lacks, rows or history; returns how many there were.
+    """Train the trials 0 ≤ i < n of every cell that `store` lacks, rows or history; returns how many there were.
 
     Args:
         plan: the cells.
         store: an opened store.
-        trials: trials per cell.
+        trials: n, how many of each cell.
         threads: worker threads; by default one for each core that the process may use.
         progress: is told how it goes.
         unit_trials: trials of a work unit; the default suits the cells. It changes no row.
@@ -84,8 +85,9 @@ def train(
         RunError: the store cannot be written to, or what it holds is damaged.
     """
     progress = progress or Progress()
-    missing = missing_trials(plan.cells, store, trials)
-    progress.start(missing.rows, trials * len(plan.cells))
+    counts = plan.counts(trials)
+    missing = missing_trials(plan.cells, store, counts)
+    progress.start(missing.rows, sum(counts.values()))
     if missing.rows == 0:
         return 0
     recorder = Recorder(store, progress.advance, missing.stored)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mcstudy.plan.cells import Cell, Plan, make_plan
+from mcstudy.plan.cells import Cell, Plan, Trials, make_plan
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
 from mcstudy.plan.settings import ARITHMETIC
 from mcstudy.plan.tables import Table
 
-__all__ = ["ARITHMETIC", "Cell", "Layer", "Plan", "Table", "label", "make_plan", "network_layers"]
+__all__ = ["ARITHMETIC", "Cell", "Layer", "Plan", "Table", "Trials", "label", "make_plan", "network_layers"]

@@ -22,6 +22,9 @@ from mcstudy.spec.whole import EXCLUSIVE
 
 MOST_CELLS = 100_000
 
+Trials = int | Mapping[str, int] | None
+"""How many trials of each cell: one number for all, or a number by the cell's id; None for what the study asks for."""
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -75,6 +78,12 @@ class Plan:
     cells: tuple[Cell, ...]
     keys: tuple[str, ...]
     tables: dict[str, Table]
+
+    def counts(self, trials: Trials = None) -> dict[str, int]:
+        """How many trials of each cell, by its id, in plan order."""
+        if isinstance(trials, Mapping):
+            return {cell.id: trials[cell.id] for cell in self.cells}
+        return {cell.id: self.study.trials if trials is None else trials for cell in self.cells}
 
 
 @dataclass

@@ -18,7 +18,7 @@ from mcstudy.report.render import markdown, page
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcstudy.plan import Plan
+    from mcstudy.plan import Plan, Trials
     from mcstudy.store import Store
 
 __all__ = ["write"]
@@ -29,7 +29,7 @@ def write(
     store: Store,
     folder: str | os.PathLike[str],
     provenance: Mapping[str, Any] | None = None,
-    trials: int | None = None,
+    trials: Trials = None,
 ) -> pd.DataFrame:
     """Writes ``rates.csv``, ``figures/*.png``, ``report.md`` and ``report.html``.
 
@@ -49,17 +49,17 @@ def write(
     Raises:
         RunError: trials are missing, or the folder cannot be written to.
     """
-    count = plan.study.trials if trials is None else trials
-    known = statistics.tallies(plan, store, count)
+    known = statistics.tallies(plan, store, trials)
     frames: dict[str, Any] = {
-        "rates": statistics.rates(plan, store, count, known),
-        "curves": statistics.curves(plan, store, count, known),
-        "losses": statistics.losses(plan, store, count),
+        "rates": statistics.rates(plan, store, trials, known),
+        "curves": statistics.curves(plan, store, trials, known),
+        "losses": statistics.losses(plan, store, trials),
     }
-    look = Look(plan, store, count, frames["rates"])
+    look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
-    document = build(plan, frames, images, count)
+    asked = trials if isinstance(trials, int) else plan.study.trials
+    document = build(plan, frames, images, asked)
     path = Path(folder)
     try:
         files.make_folder(path / "figures")

@@ -40,11 +40,11 @@ def answer(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, in
 
 
 def _rates(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
-    trials = rows[0]["trials"]
+    trials = words.span((row["trials"] for row in rows), "trial")
     if len(rows) == 1:
-        of = f"Of {words.count(trials, 'trial')}, {words.count(rows[0]['converged'])} converged: "
+        of = f"Of {trials}, {words.count(rows[0]['converged'])} converged: "
         return (of, Strong(words.rate(rows[0])), ".")
-    cells = f"{words.count(len(rows), 'cell')} of {words.count(trials, 'trial')} each"
+    cells = f"{words.count(len(rows), 'cell')} of {trials} each"
     if all(row["rate"] == rows[0]["rate"] for row in rows):
         limits = words.interval(rows[0]["rate"], rows[0]["rate_low"], rows[0]["rate_high"])
         told = {0: "no trial converged", 1: "all trials converged"}.get(rows[0]["rate"])
@@ -56,7 +56,7 @@ def _rates(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
         return (f"In each of {cells}, the rate is ", Strong(words.rate(rows[0])), ".")
     if len(rows) <= FEW:
         return (
-            f"Of {words.count(trials, 'trial')} each, so many converged (95 % intervals in brackets): ",
+            f"Of {trials} each, so many converged (95 % intervals in brackets): ",
             *_each(rows, keys),
         )
     return (f"{cells} were run. ", *_extreme(rows, True, keys), " ", *_extreme(rows, False, keys))

@@ -34,6 +34,8 @@ from mcstudy.report.starts import starts
 from mcstudy.report.tables import tables
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcstudy.plan import Plan
 
 _DEFINITIONS = {
@@ -68,7 +70,7 @@ def build(
         frames: what the figures draw, by name: frames of `mcstudy.statistics` (rates, at the least), and what
             `mcstudy.closeup.CLOSEUPS` made.
         images: the figures of `FIGURES` as they were drawn.
-        trials: trials per cell.
+        trials: trials per cell that were asked for.
     """
     frame = frames["rates"]
     blocks: list[Block] = [Paragraph(answer(frame, plan.keys, plan.study.baseline)), *_question(plan)]
@@ -81,7 +83,7 @@ def build(
             found += _pictures(images[name], drawing)
         if found:
             blocks += [Heading(2, drawing.heading), *found]
-    blocks += [Heading(2, "What was run"), *setup(plan, trials)]
+    blocks += [Heading(2, "What was run"), *setup(plan, _trials(frame, trials))]
     blocks += [Heading(2, "How a trial can end"), *_outcomes()]
     blocks += [Heading(2, "How to run it again"), *_again(plan, trials)]
     return Document(plan.study.title, tuple(_numbered(blocks)))
@@ -126,6 +128,12 @@ def _outcomes() -> list[Block]:
         Paragraph((text,)),
         Bullets(tuple((Strong(name), f": {_DEFINITIONS[name]}") for name in OUTCOMES)),
     ]
+
+
+def _trials(frame: pd.DataFrame, asked: int) -> Text:
+    counts = frame["trials"]
+    more = "" if (counts == asked).all() else f", of up to {asked:,}"
+    return (words.span(map(int, counts)) + more,)
 
 
 def _again(plan: Plan, trials: int) -> list[Block]:

@@ -23,17 +23,17 @@ Settings = Mapping[str, Any]
 _MOST_VARIANTS = 4
 
 
-def setup(plan: Plan, trials: int) -> list[Block]:
+def setup(plan: Plan, trials: Text) -> list[Block]:
     """The settings that the cells share, the keys that are varied, and the exceptions.
 
-    A setting that differs between cells is shown with all that it is somewhere, where those are few.
+    A setting that differs between cells is shown with all it is, where that is little. `trials`: how many of each cell.
     """
     rows: list[tuple[Text, Text]] = []
     for name, (keys, describe) in _SETTINGS.items():
         varied = bool(keys) and keys[0] in plan.keys
         if text := ("varied, see below",) if varied else _shared(plan, describe):
             rows.append(((name,), text))
-    rows.append((("trials per cell",), (words.count(trials),)))
+    rows.append((("trials per cell",), trials))
     rows.append((("seed",), (str(plan.study.seed),)))
     blocks: list[Block] = [Table(("setting", "value"), tuple(rows))]
     if plan.keys:

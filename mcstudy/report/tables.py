@@ -38,7 +38,7 @@ def tables(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
 
 def _note(frame: pd.DataFrame) -> Paragraph:
     text = (
-        f"Trials per cell: {words.count(int(frame['trials'].iloc[0]))}. The other outcomes are counts of trials; the "
+        f"Trials per cell: {words.span(map(int, frame['trials']))}. The other outcomes are counts of trials; the "
         "steps are those of the trials that converged, their median and the middle half of them. "
     )
     return Paragraph((text, Code("rates.csv"), " has every cell and more columns, unrounded."))
@@ -51,14 +51,17 @@ def _table(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
         text = f"The {_TOP} cells that converged most often, and the {_BOTTOM} that did so least often"
         blocks.append(Paragraph((text, *_cut_ties(words.records(order)), ":")))
         shown = order.iloc[[*range(_TOP), *range(-_BOTTOM, 0)]]
-    header = (*keys, "converged (%)", "95 % interval", *OUTCOMES[1:], "median steps", "middle half")
+    differ = frame["trials"].nunique() > 1
+    steps = ("median steps", "middle half")
+    header = (*keys, *["trials"] * differ, "converged (%)", "95 % interval", *OUTCOMES[1:], *steps)
     if not keys:
         header = ("cell", *header)
     rows = []
     for row in words.records(shown):
         labels: list[Text] = [(Code(str(row[key])),) for key in keys] or [(Code(row["cell"]),)]
-        rows.append((*labels, *((text,) for text in _numbers(row))))
-    numbers = frozenset(range(len(header) - 8, len(header)))
+        trials = [words.count(row["trials"])] * differ
+        rows.append((*labels, *((text,) for text in (*trials, *_numbers(row)))))
+    numbers = frozenset(range(len(header) - 8 - differ, len(header)))
     blocks.append(Table(header, tuple(rows), numbers))
     return blocks
 

@@ -31,6 +31,12 @@ def count(number: int, noun: str = "", plural: str = "") -> str:
     return f"{number:,} {name}" if noun else f"{number:,}"
 
 
+def span(numbers: Iterable[int], noun: str = "") -> str:
+    """``20,000 trials``, or ``256 to 20,000 trials`` of numbers that differ."""
+    least, most = min(known := list(numbers)), max(known)
+    return count(most, noun) if least == most else f"{least:,} to {count(most, noun)}"
+
+
 def percent(rate: float, low: float, high: float) -> str:
     """``49.8 %``."""
     return f"{bare_percent(rate, low, high)} %"

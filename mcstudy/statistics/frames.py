@@ -16,7 +16,7 @@ from mcstudy.statistics.tally import CONVERGED, DIVERGED, Tally, tallies
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mcstudy.plan import Cell, Plan
+    from mcstudy.plan import Cell, Plan, Trials
     from mcstudy.store import Store
 
 CURVE_POINTS = 500
@@ -24,15 +24,13 @@ CURVE_POINTS = 500
 QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
 
 
-def rates(
-    plan: Plan, store: Store, trials: int | None = None, known: Mapping[str, Tally] | None = None
-) -> pd.DataFrame:
+def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, Tally] | None = None) -> pd.DataFrame:
     """How often each cell's trials converge, and how the others end: a row per cell in plan order.
 
     Args:
         plan: the cells.
         store: their trials.
-        trials: how many of them, from trial 0 on; by default all that the study asks for.
+        trials: how many of each cell, from trial 0 on; by default all that the study asks for.
         known: the tallies, where they exist already.
 
     Returns:
@@ -79,9 +77,7 @@ def rates(
     return frame
 
 
-def curves(
-    plan: Plan, store: Store, trials: int | None = None, known: Mapping[str, Tally] | None = None
-) -> pd.DataFrame:
+def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, Tally] | None = None) -> pd.DataFrame:
     """The share of the trials that had converged by each check, with a pointwise 95 % Wilson band.
 
     Pointwise: each single point's interval covers at its level, the band as a whole covers less. A cell of more than
@@ -104,7 +100,7 @@ def curves(
     return pd.concat(frames, ignore_index=True)
 
 
-def losses(plan: Plan, store: Store, trials: int | None = None) -> pd.DataFrame:
+def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
     """Quantiles of the evaluation loss at each check, over the trials whose histories are stored.
 
     A converged trial keeps the loss at which it stopped, a diverged one counts as +inf from its end on. A quantile is
@@ -116,10 +112,10 @@ def losses(plan: Plan, store: Store, trials: int | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    asked = trials or plan.study.trials
+    counts = plan.counts(trials)
     frames = []
     for cell in plan.cells:
-        history = store.read_history(cell.id)
+        asked, history = counts[cell.id], store.read_history(cell.id)
         if history is None or not min(asked, len(history[1])):
             continue
         steps, stored = history

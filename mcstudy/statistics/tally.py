@@ -18,7 +18,7 @@ from mcstudy.outcomes import OUTCOMES
 from mcstudy.statistics.causes import COLUMNS, CauseCounts
 
 if TYPE_CHECKING:
-    from mcstudy.plan import Cell, Plan
+    from mcstudy.plan import Cell, Plan, Trials
     from mcstudy.store import Store
 
 CONVERGED, DIVERGED = OUTCOMES.index("converged"), OUTCOMES.index("diverged")
@@ -128,10 +128,10 @@ def _mean(total: Any, count: Any) -> float:
     return float(total / count) if count else math.nan
 
 
-def tallies(plan: Plan, store: Store, trials: int | None = None) -> dict[str, Tally]:
+def tallies(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Tally]:
     """The tally of every cell by its id, over the first `trials` trials (all that the study asks for, by default)."""
-    count = trials or plan.study.trials
-    return {cell.id: tally(store, cell.id, count, _has_points(store, cell)) for cell in plan.cells}
+    counts = plan.counts(trials)
+    return {cell.id: tally(store, cell.id, counts[cell.id], _has_points(store, cell)) for cell in plan.cells}
 
 
 def _has_points(store: Store, cell: Cell) -> bool:
