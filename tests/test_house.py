@@ -75,7 +75,7 @@ LIBRARIES: dict[str, set[str]] = {
     "seaborn": {"figures/"},
     "pandas": {"statistics/", "figures/", "closeup/", "report/", "store/", "api.py", "terminal.py"},
     "pyarrow": {"store/", "plan/tables.py"},
-    "scipy": {"training/points.py", "closeup/solutions.py"},
+    "scipy": {"training/points.py", "closeup/solutions.py", "statistics/"},
     "pydantic": {"spec/"},
     "pydantic_core": {"spec/"},
     "tomllib": {"spec/load.py"},

@@ -31,7 +31,7 @@ def write(
     provenance: Mapping[str, Any] | None = None,
     trials: Trials = None,
 ) -> pd.DataFrame:
-    """Writes ``rates.csv``, ``figures/*.png``, ``report.md`` and ``report.html``.
+    """Writes ``rates.csv``, ``comparisons.csv``, ``figures/*.png``, ``report.md`` and ``report.html``.
 
     All but the last are the same bytes whenever and wherever the same trials are reported. Each file is whole or
     absent; figures of an earlier report that this one does not have are removed.
@@ -54,6 +54,7 @@ def write(
         "rates": statistics.rates(plan, store, trials, known),
         "curves": statistics.curves(plan, store, trials, known),
         "losses": statistics.losses(plan, store, trials),
+        "comparisons": statistics.comparisons(plan, known),
     }
     look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
@@ -67,7 +68,8 @@ def write(
         for name, image in pages.items():
             files.write_bytes(path / "figures" / f"{name}.png", image)
         _remove_others(path / "figures", set(pages))
-        files.write_text(path / "rates.csv", frames["rates"].to_csv(index=False, lineterminator="\n"))
+        for name in ("rates", "comparisons"):
+            files.write_text(path / f"{name}.csv", frames[name].to_csv(index=False, lineterminator="\n"))
         files.write_text(path / "report.md", markdown(document))
         files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:

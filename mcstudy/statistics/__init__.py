@@ -1,6 +1,7 @@
 """Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing."""
 
 from mcstudy.statistics.causes import CAUSES
+from mcstudy.statistics.compare import MARGIN, VERDICTS, comparisons
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
@@ -15,8 +16,11 @@ from mcstudy.statistics.tally import Tally, tallies, tally
 __all__ = [
     "CAUSES",
     "CURVE_POINTS",
+    "MARGIN",
     "QUANTILES",
+    "VERDICTS",
     "Tally",
+    "comparisons",
     "curves",
     "losses",
     "marginals",
