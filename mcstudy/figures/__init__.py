@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcstudy.figures.basins import draw_basins
 from mcstudy.figures.cells import draw_causes, draw_outcomes, draw_rates
+from mcstudy.figures.comparisons import draw_comparisons
 from mcstudy.figures.landscapes import draw_landscapes
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
@@ -79,7 +80,7 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str]) -> Drawn:
     if closeup:
         return Drawn(tuple(images), drawing.caption, frame.of, frame.of - len(shown))
     caption = drawing.caption.format(trials=_trials(frame) if "trials" in frame else "")
-    cells = int(frame["cell"].nunique()) if images else 0
+    cells = int(frame["cell"].nunique()) if images and "cell" in frame else 0
     return Drawn(tuple(images), caption, cells, cells - len(shown))
 
 
@@ -115,6 +116,15 @@ FIGURES: dict[str, Drawing] = {
             "rates",
             draw_outcomes,
             "How the trials of each cell ended.",
+        ),
+        Drawing(
+            "comparisons",
+            "What differs",
+            "comparisons",
+            draw_comparisons,
+            "Differences from the baseline in the share of the trials that converged, compared trial by trial, with "
+            "95 % intervals (lines; where none is to be seen it is narrower than the mark). Colours tell what is shown "
+            "at 5 %, adjusted for the number of comparisons (Holm). All pairs of levels are in comparisons.csv.",
         ),
         Drawing(
             "causes",

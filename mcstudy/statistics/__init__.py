@@ -1,5 +1,6 @@
 """Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing."""
 
+from mcstudy.statistics.best import best
 from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.compare import MARGIN, VERDICTS, comparisons
 from mcstudy.statistics.frames import (
@@ -20,6 +21,7 @@ __all__ = [
     "QUANTILES",
     "VERDICTS",
     "Tally",
+    "best",
     "comparisons",
     "curves",
     "losses",

@@ -85,7 +85,7 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
         itself, not adjusted), both, only, other_only, neither (trials by which of two cells converged; missing for
         averages over contexts), p (McNemar's exact test, for averages the sign-flip test), p_holm, p_equivalence (two
         one-sided tests at the margin), p_equivalence_holm, margin, variance_ratio (`Differences.variance_ratio`),
-        verdict (of `VERDICTS`). Empty for a single cell. p values are rounded to six significant digits.
+        verdict (of `VERDICTS`). Empty for a single cell. p values are rounded to four significant digits.
     """
     import pandas as pd
 
@@ -192,5 +192,5 @@ def _of_key(plan: Plan, converged: Converged, key: str, method: Method) -> Itera
 
 
 def _rounded(p: NDArray[Any]) -> NDArray[np.float64]:
-    """Six significant digits: the last ones differ among machines."""
-    return np.array([float(f"{value:.5e}") for value in p])
+    """Four significant digits: the last ones may differ among machines."""
+    return np.array([float(f"{value:.3e}") for value in p])
