@@ -48,6 +48,16 @@ class Results:
         return statistics.rates(self.plan, self._store, self.counts)
 
     @cached_property
+    def claims(self) -> pd.DataFrame:
+        """The claims of the study, graded: a row for each claim and cell, with the columns of ``claims.csv``.
+
+        Empty for a study without claims.
+        """
+        from mcstudy import statistics
+
+        return statistics.claims(self.plan, statistics.tallies(self.plan, self._store, self.count))
+
+    @cached_property
     def trials(self) -> pd.DataFrame:
         """A row per trial: `cell`, then the columns of the stored trials; cells in plan order, trials ascending."""
         import numpy as np

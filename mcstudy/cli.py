@@ -15,11 +15,12 @@ import click
 
 from mcstudy import listing
 from mcstudy.arguments import FILE, Whole
-from mcstudy.errors import RunError, StudyError
-from mcstudy.terminal import plan_table, rates_table
+from mcstudy.errors import Fault, RunError, StudyError
+from mcstudy.terminal import claims_table, plan_table, rates_table
 
 if TYPE_CHECKING:
-    pass
+    from mcstudy.api import Results
+    from mcstudy.spec import Study
 
 DIFFERENT, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
@@ -42,34 +43,67 @@ def _study_options(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
+def _run_options(function: Callable[..., None]) -> Callable[..., None]:
+    for option in (
+        click.option("--quiet", is_flag=True, help="No progress and no table."),
+        click.option("--threads", type=Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default."),
+        click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default."),
+    ):
+        function = option(function)
+    return _study_options(function)
+
+
 @cli.command()
-@_study_options
-@click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default.")
-@click.option("--threads", type=Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default.")
-@click.option("--quiet", is_flag=True, help="No progress and no table.")
+@_run_options
 def run(study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool) -> None:
     """Train what is missing and write the report."""
-    from mcstudy import api
+    from mcstudy.spec import load
 
     _tell_of_code()
-    loaded = api.load(study)
-    from mcstudy.progress import Shown
-
-    folder = out if out is not None else os.path.join("reports", loaded.name)
-    command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
-    results = api.run(
-        loaded,
-        trials=trials,
-        seed=seed,
-        out=folder,
-        threads=threads,
-        progress=None if quiet else Shown(),
-        command=command,
-    )
+    results, folder = _train(load(study), trials, seed, out, threads, quiet)
     if not quiet:
         click.echo(rates_table(results.rates, list(results.plan.keys)))
         click.echo()
     click.echo(f"report: {Path(folder) / 'report.md'}")
+
+
+@cli.command(short_help="Train what is missing and grade the claims.")
+@_run_options
+def check(study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool) -> None:
+    """Train what is missing, write the report and grade the claims of the study.
+
+    Each [[claim]] is confirmed, contradicted or undecided. Exit status 1 if one is contradicted.
+    """
+    from mcstudy.spec import load
+
+    _tell_of_code()
+    loaded = load(study)
+    if not loaded.claim:
+        raise StudyError([Fault("$.claim", None, "missing; check needs claims to grade, [[claim]]")], loaded.file)
+    results, folder = _train(loaded, trials, seed, out, threads, quiet)
+    claims = results.claims
+    if not quiet:
+        click.echo(claims_table(results.plan, claims))
+        click.echo()
+    click.echo(f"report: {Path(folder) / 'report.md'}")
+    contradicted = sorted(set(claims["claim"][claims["grade"] == "contradicted"]))
+    if contradicted:
+        listed = ", ".join(map(str, contradicted))
+        verb = "s are" if len(contradicted) > 1 else " is"
+        _fail(f"{study}: {len(contradicted)} claim{verb} contradicted: {listed}", DIFFERENT)
+
+
+def _train(
+    study: Study, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool
+) -> tuple[Results, str]:
+    """Run a study with a folder; returns its results and the folder."""
+    from mcstudy import api
+    from mcstudy.progress import Shown
+
+    folder = out if out is not None else os.path.join("reports", study.name)
+    command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
+    progress = None if quiet else Shown()
+    return api.run(study, trials, seed, folder, threads, progress, command=command), folder
 
 
 @cli.command(short_help="Show the cells and an estimate of the time.")
@@ -197,17 +231,6 @@ def new(name: str) -> None:
     except OSError as error:
         raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
     click.echo(f"wrote {path}; try `python -m mcstudy run {path}`")
-
-
-def _not_yet(name: str, instead: str = "") -> None:
-    @cli.command(name=name, hidden=True, context_settings={"ignore_unknown_options": True})
-    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-    def command(arguments: tuple[str, ...]) -> None:
-        """Not available in this version yet."""
-        raise RunError(f"`{name}` is not available in this version yet{instead}")
-
-
-_not_yet("check")
 
 
 def _tell_of_code() -> None:

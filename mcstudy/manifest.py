@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from mcstudy.errors import RunError
-from mcstudy.plan import ARITHMETIC, Cell, Plan, Trials
+from mcstudy.plan import ARITHMETIC, Cell, Plan, Selection, Trials
 from mcstudy.spec import Study
 from mcstudy.store import DIGEST_LAYOUT, Store
 
@@ -76,6 +76,8 @@ def write(
         "digest_layout": DIGEST_LAYOUT,
         "digest": digests,
     }
+    if plan.claims:
+        manifest["claims"] = [[list(cells) for cells in selection] for selection in plan.claims]
     before = _before(store)
     if before is not None:
         _check_rows(plan, store, before, counts, digests)
@@ -142,14 +144,16 @@ def plan_of(manifest: Mapping[str, Any], folder: str) -> Plan:
         study = Study.model_validate(manifest["study"], file=manifest["file"])
         _check_parts(study, manifest.get("parts", {}))
         cells = [Cell(cell["id"], i, cell["labels"], cell["settings"]) for i, cell in enumerate(manifest["cells"])]
-        if "counts" in manifest and set(manifest["counts"]) != {cell.id for cell in cells}:
+        claims = tuple(Selection(*map(tuple, sides)) for sides in manifest.get("claims", []))
+        whole = "counts" not in manifest or set(manifest["counts"]) == {cell.id for cell in cells}
+        if len(claims) != len(study.claim) or not whole:
             raise TypeError
     except (KeyError, TypeError) as error:
         raise RunError(
             f"{os.path.join(folder, 'run.json')}: is not the record of a run; "
             f"`python -m mcstudy run STUDY.toml --out {shlex.quote(folder)}` writes it anew"
         ) from error
-    return Plan(study, tuple(cells), tuple(study.levels), {})
+    return Plan(study, tuple(cells), tuple(study.levels), {}, claims)
 
 
 def _check_parts(study: Study, trained: Mapping[str, str]) -> None:

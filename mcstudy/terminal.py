@@ -38,6 +38,18 @@ def rates_table(rates: pd.DataFrame, keys: list[str]) -> str:
     return "\n".join(lines)
 
 
+def claims_table(made: Plan, claims: pd.DataFrame) -> str:
+    """The claims and their grades, and a line on all of them."""
+    from mcstudy.report import claims as told
+    from mcstudy.report import words
+
+    rows = [["", "claim", "grade", "ours", "interval"]]
+    for row in words.records(claims):
+        text = "".join(item if isinstance(item, str) else item.text for item in told.stated(made, row))
+        rows.append([str(row["claim"]), text, row["grade"], told.ours(row), told.interval(row)])
+    return "\n".join([*_aligned(rows, 3), "", told.verdict(claims)])
+
+
 def _aligned(rows: list[list[str]], left: int) -> list[str]:
     """Rows as lines with their columns below each other, the first `left` of them to the left."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "training": {"jit", "kernels", "catalog"},
     "parts": {"jit", "kernels", "catalog"},
     # from a file to cells
-    "spec": {"errors", "catalog"},
+    "spec": {"errors", "outcomes", "catalog"},
     "plan": {"errors", "catalog", "spec"},
     # from cells to rows
     "store": {"errors", "outcomes", "files"},

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from mcstudy.plan.cells import Cell, Plan, Trials, make_plan
+from mcstudy.plan.claims import Selection
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
 from mcstudy.plan.settings import ARITHMETIC
 from mcstudy.plan.tables import Table
 
-__all__ = ["ARITHMETIC", "Cell", "Layer", "Plan", "Table", "Trials", "label", "make_plan", "network_layers"]
+__all__ = [
+    "ARITHMETIC",
+    "Cell",
+    "Layer",
+    "Plan",
+    "Selection",
+    "Table",
+    "Trials",
+    "label",
+    "make_plan",
+    "network_layers",
+]

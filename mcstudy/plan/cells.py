@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mcstudy.errors import Fault, StudyError, path_text, shown
+from mcstudy.errors import Fault, StudyError, path_text
 from mcstudy.plan.chosen import Chosen
+from mcstudy.plan.claims import Selected, Selection, unmatched
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
 from mcstudy.plan.settings import Tables, make_settings, task_value
@@ -72,12 +73,14 @@ class Plan:
         cells: its cells, in order.
         keys: the varied keys, in order.
         tables: the data sets of the cells, by `settings["task"]["data"]`.
+        claims: the cells that each claim of the study speaks of.
     """
 
     study: Study
     cells: tuple[Cell, ...]
     keys: tuple[str, ...]
     tables: dict[str, Table]
+    claims: tuple[Selection, ...] = ()
 
     def counts(self, trials: Trials = None) -> dict[str, int]:
         """How many trials of each cell, by its id, in plan order."""
@@ -103,7 +106,7 @@ def make_plan(study: Study) -> Plan:
 
     Raises:
         StudyError: with every fault that shows in a cell: a key that is missing there, settings that do not go
-            together, data that cannot be read; equal cells; a `[[where]]` that matches none.
+            together, data that cannot be read; equal cells; a `[[where]]` or a `[[claim]]` that matches none.
     """
     varied = study.levels
     count = math.prod(map(len, varied.values()))
@@ -112,7 +115,7 @@ def make_plan(study: Study) -> Plan:
             [Fault("$.vary", None, f"{count} cells are too many; there can be up to {MOST_CELLS}")], study.file
         )
     base, blocks, tables = _base(study), _blocks(study), Tables(study.folder)
-    cells, faults = [], _Faults()
+    cells, faults, selected = [], _Faults(), Selected(study)
     combinations: list[tuple[Level, ...]] = list(itertools.product(*varied.values()))
     shown_levels = {
         key: [label(level.raw, KEYS[key].catalog, level.value) for level in levels] for key, levels in varied.items()
@@ -126,12 +129,13 @@ def make_plan(study: Study) -> Plan:
         cell = Cell(_id(made), index, dict(zip(varied, names, strict=True)), made)
         faults.add(chosen.faults, cell)
         cells.append(cell)
-    found = [*faults.of(len(cells)), *_unmatched(blocks, shown_levels)]
+        selected.look(index, chosen.values)
+    found = [*faults.of(len(cells)), *_unmatched(blocks, shown_levels), *selected.faults(shown_levels)]
     if not found:
         found = list(_equal(cells, combinations))
     if found:
         raise StudyError(found, study.file)
-    return Plan(study, tuple(cells), tuple(varied), tables.by_digest)
+    return Plan(study, tuple(cells), tuple(varied), tables.by_digest, selected.found)
 
 
 def _id(made: Mapping[str, Any]) -> str:
@@ -202,9 +206,7 @@ class _Faults:
 def _unmatched(blocks: Iterable[_Block], labels: Mapping[str, list[str]]) -> Iterator[Fault]:
     for block in blocks:
         if block.cells == 0:
-            varied = [key for key in labels if KEYS[key].dotted in block.wanted]
-            levels = "".join(f"; {key} is varied over {', '.join(labels[key])}" for key in varied)
-            yield Fault(block.path, block.raw, f"{shown(block.raw)} matches no cell{levels}")
+            yield Fault(block.path, block.raw, unmatched(block.raw, list(block.wanted), labels))
 
 
 def _equal(cells: Iterable[Cell], combinations: list[tuple[Level, ...]]) -> Iterator[Fault]:

@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from mcstudy.plan import Plan, Trials
     from mcstudy.store import Store
 
-__all__ = ["write"]
+__all__ = ["TABLES", "write"]
+
+TABLES = ("rates", "comparisons", "claims")
+"""The frames that are written as CSV; claims are there where a study makes some."""
 
 
 def write(
@@ -31,9 +34,9 @@ def write(
     provenance: Mapping[str, Any] | None = None,
     trials: Trials = None,
 ) -> pd.DataFrame:
-    """Writes ``rates.csv``, ``comparisons.csv``, ``figures/*.png``, ``report.md`` and ``report.html``.
+    """Writes the tables of `TABLES` as CSV, ``figures/*.png``, ``report.md`` and ``report.html``.
 
-    All but the last are the same bytes whenever and wherever the same trials are reported. Each file is whole or
+    All but the page are the same bytes whenever and wherever the same trials are reported. Each file is whole or
     absent; figures of an earlier report that this one does not have are removed.
 
     Args:
@@ -56,6 +59,8 @@ def write(
         "losses": statistics.losses(plan, store, trials),
         "comparisons": statistics.comparisons(plan, known),
     }
+    if plan.claims:
+        frames["claims"] = statistics.claims(plan, known)
     look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
@@ -68,8 +73,11 @@ def write(
         for name, image in pages.items():
             files.write_bytes(path / "figures" / f"{name}.png", image)
         _remove_others(path / "figures", set(pages))
-        for name in ("rates", "comparisons"):
-            files.write_text(path / f"{name}.csv", frames[name].to_csv(index=False, lineterminator="\n"))
+        for name in TABLES:
+            if name in frames:
+                files.write_text(path / f"{name}.csv", frames[name].to_csv(index=False, lineterminator="\n"))
+            else:
+                (path / f"{name}.csv").unlink(missing_ok=True)
         files.write_text(path / "report.md", markdown(document))
         files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:

@@ -14,6 +14,7 @@ from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
 from mcstudy.report.answer import answer
 from mcstudy.report.causes import causes
+from mcstudy.report.claims import claims
 from mcstudy.report.document import (
     Block,
     Bullets,
@@ -68,12 +69,14 @@ def build(
     Args:
         plan: the cells.
         frames: what the figures draw, by name: frames of `mcstudy.statistics` (rates, at the least), and what
-            `mcstudy.closeup.CLOSEUPS` made.
+            `mcstudy.closeup.CLOSEUPS` made; claims, where the study has some.
         images: the figures of `FIGURES` as they were drawn.
         trials: trials per cell that were asked for.
     """
     frame = frames["rates"]
     blocks: list[Block] = [Paragraph(answer(frame, plan.keys, plan.study.baseline)), *_question(plan)]
+    if "claims" in frames:
+        blocks += [Heading(2, "Claims"), *claims(plan, frames["claims"])]
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
         found = []

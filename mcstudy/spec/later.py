@@ -23,7 +23,6 @@ def _any(value: Any) -> bool:
 LATER: Final = (
     Later("study.keep", lambda value: value != "trials"),
     Later("study.until", _any),
-    Later("claim", lambda value: value != []),
 )
 """The settings that are valid but not supported yet."""
 

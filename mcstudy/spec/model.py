@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, ValidationError
 
 from mcstudy.errors import StudyError
 from mcstudy.spec import kinds
+from mcstudy.spec.claims import Claim
 from mcstudy.spec.faults import translated
 from mcstudy.spec.keys import Key, Match, Set, Vary
 from mcstudy.spec.own import load_parts
@@ -57,26 +58,6 @@ class Where(Strict):
 
     match: Match = Field(description="What a cell has to be.")  # type: ignore[valid-type]
     set: Set = Field(description="What is set in these cells.")  # type: ignore[valid-type]
-
-
-class Claim(Strict):
-    """`[[claim]]`: a published result to compare with."""
-
-    where: Match = Field(description="The cells it speaks of.")  # type: ignore[valid-type]
-    rate: Annotated[float | None, kinds.number(ge=0, le=1)] = Field(
-        default=None, description="The share that converges."
-    )
-    steps_median: Annotated[float | None, kinds.number(ge=0)] = Field(
-        default=None, description="The median of the steps."
-    )
-    order: Annotated[tuple[Any, ...] | None, kinds.listing(Match, "a list of two matches", 2, 2)] = Field(
-        default=None, description="Two matches, the first with the higher rate."
-    )
-    trials: Annotated[int | None, kinds.integer(ge=1)] = Field(
-        default=None, description="Trials of the published sample."
-    )
-    within: Annotated[float | None, kinds.number(ge=0)] = Field(default=None, description="The largest difference.")
-    source: Annotated[str, kinds.text()] = Field(description="Where it was published.")
 
 
 class Study(Strict):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcstudy.errors import Fault, path_text, shown
+from mcstudy.spec.claims import claim_faults
 from mcstudy.spec.keys import KEYS, SECTIONS, SHORT
 from mcstudy.spec.later import LATER, UNSUPPORTED
 
@@ -28,6 +29,9 @@ def whole_faults(data: Any, faults: list[Fault]) -> list[Fault]:
     found = {fault.path: fault for fault in faults}
     for fault in _given_twice(data):
         found.setdefault(fault.path, fault)
+    for fault in claim_faults(_blocks(data, "claim")):
+        if not any(path == fault.path or path.startswith(fault.path + ".") for path in found):
+            found[fault.path] = fault
     for fault in _not_supported(data):
         if not any(path.startswith((fault.path + ".", fault.path + "[")) for path in found):
             found.setdefault(fault.path, fault)
@@ -107,8 +111,6 @@ def _not_supported(data: Mapping[str, Any]) -> Iterator[Fault]:
                     else "; leave it out"
                 )
                 yield Fault(path_text(path), value, f"{name} = {shown(value)} is not supported yet{default}")
-    if data.get("claim") and any(later.key == "claim" for later in LATER):
-        yield Fault("$.claim", data["claim"], "[[claim]] is not supported yet; leave it out")
 
 
 def _default(name: str) -> Any:

@@ -1,7 +1,8 @@
-"""Trials to frames: rates with intervals, curves, loss quantiles. Computes, draws nothing."""
+"""Trials to frames: rates with intervals, curves, loss quantiles, grades of claims. Computes, draws nothing."""
 
 from mcstudy.statistics.best import best
 from mcstudy.statistics.causes import CAUSES
+from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
 from mcstudy.statistics.compare import MARGIN, VERDICTS, comparisons
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
@@ -17,15 +18,19 @@ from mcstudy.statistics.tally import Tally, tallies, tally
 __all__ = [
     "CAUSES",
     "CURVE_POINTS",
+    "ERROR",
+    "GRADES",
     "MARGIN",
     "QUANTILES",
     "VERDICTS",
     "Tally",
     "best",
+    "claims",
     "comparisons",
     "curves",
     "losses",
     "marginals",
+    "overall",
     "percent_decimals",
     "rates",
     "tallies",

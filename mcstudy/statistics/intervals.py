@@ -43,3 +43,104 @@ def percent_decimals(rate: float, low: float, high: float) -> int:
         while decimals < 15 and not 0 < round(100 * rate, decimals) < 100:
             decimals += 1
     return decimals
+
+
+def clopper_pearson(successes: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a binomial rate, which covers at least at its level, however small the sample.
+
+    C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404: the ends are quantiles of beta distributions.
+
+    Args:
+        successes: k.
+        trials: n; without trials the interval is (0, 1).
+        level: the confidence level.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - level) / 2
+    low = float(betaincinv(successes, trials - successes + 1, tail)) if successes > 0 else 0.0
+    high = 1 - float(betaincinv(trials - successes, successes + 1, tail)) if successes < trials else 1.0
+    return low, high
+
+
+def newcombe(first: tuple[float, int], second: tuple[float, int], level: float = 0.95) -> tuple[float, float]:
+    """Newcombe's hybrid score interval of the difference of the rates of two independent samples, first minus second.
+
+    R. G. Newcombe, Statistics in Medicine 17 (1998) 873, method 10: with Wilson's ends l, u of each rate p, the
+    difference d = p1 - p2 lies from d - sqrt((p1 - l1)² + (u2 - p2)²) to d + sqrt((u1 - p1)² + (p2 - l2)²).
+
+    Args:
+        first: successes and trials; the successes of a published rate need not be whole.
+        second: likewise.
+        level: the confidence level.
+    """
+    (p1, l1, u1), (p2, l2, u2) = (
+        (successes / trials, *map(float, wilson(successes, trials, level))) for successes, trials in (first, second)
+    )
+    difference = p1 - p2
+    return difference - math.hypot(p1 - l1, u2 - p2), difference + math.hypot(u1 - p1, p2 - l2)
+
+
+def quantile_ranks(n: int, q: float, level: float = 0.95) -> tuple[int, int]:
+    """Ranks of two order statistics between which a quantile lies, whatever the distribution.
+
+    The number of values up to the quantile is binomial (n, q), so each end fails with at most half of 1 - level
+    (W. R. Thompson, Annals of Mathematical Statistics 7 (1936) 122). With ties it covers more.
+
+    Returns:
+        The lower and the upper rank, from 1 to n; 0 and n + 1 where no value bounds it on that side.
+    """
+    from scipy.special import bdtr
+
+    tail = (1 - level) / 2
+
+    def least(count: float) -> int:
+        """The smallest k with P(B <= k) >= count."""
+        low, high = -1, n
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if bdtr(middle, n, q) >= count else (middle, high)
+        return high
+
+    def most() -> int:
+        """The smallest k with P(B > k) <= the tail, from the other side, where small numbers are exact."""
+        low, high = -1, n
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if bdtr(n - middle - 1, n, 1 - q) <= tail else (middle, high)
+        return high
+
+    return (least(tail), most() + 1) if n else (0, 1)
+
+
+def median_quantiles(n: int, level: float = 0.95) -> tuple[float, float]:
+    """Between which quantiles of its distribution the median of a sample of n lies with a probability of the level.
+
+    The median of n values is below the quantile q only if at least half of them are: q is a quantile of a beta
+    distribution, and the other one lies as far above 1/2.
+    """
+    from scipy.special import betaincinv
+
+    half = (n + 1) // 2
+    low = float(betaincinv(half, n - half + 1, (1 - level) / 2))
+    return low, 1 - low
+
+
+def paired_difference(total: float, squares: float, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """The interval of the mean of paired differences from -1 to 1, with a pseudo trial at either end.
+
+    With one cell on each side this is Bonett and Price's interval for paired proportions (J. Educ. Behav. Stat. 37
+    (2012) 479), which adds one to the trials that differ in either direction: it stays wide where few differ. Not
+    Wald's, which has no width where none does.
+
+    Args:
+        total: the sum of the differences.
+        squares: the sum of their squares.
+        trials: how many there are.
+        level: the confidence level.
+    """
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    count = trials + 2
+    mean = total / count
+    half = z * math.sqrt(max(0.0, (squares + 2) / count - mean * mean) / count)
+    return max(-1.0, mean - half), min(1.0, mean + half)

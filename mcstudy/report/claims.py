@@ -1,0 +1,222 @@
+"""What others published about the study, and whether its trials bear it out: a sentence, a table, how it is graded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mcstudy import statistics
+from mcstudy.plan import label
+from mcstudy.report import words
+from mcstudy.report.document import Block, Inline, Paragraph, Strong, Table, Text
+from mcstudy.spec import KEYS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Plan
+
+_SHARES = {
+    "converged": "converge",
+    "diverged": "diverge",
+    "dead": "end dead",
+    "stuck": "end stuck",
+    "unfinished": "end unfinished",
+    "constant": "fail with a constant output",
+}
+_BETWEEN = {
+    "confirmed": "all of it lies within",
+    "contradicted": "it lies outside",
+    "undecided": "it lies partly within",
+}
+
+
+def claims(plan: Plan, frame: pd.DataFrame) -> list[Block]:
+    """The text of the section on claims.
+
+    Args:
+        plan: the cells, with the claims of the study.
+        frame: as `mcstudy.statistics.claims` returns it.
+    """
+    rows = words.records(frame)
+    header = ("", "claim", "ours", "interval", "grade", "why")
+    body = []
+    for row in rows:
+        text: tuple[Text, ...] = (
+            (str(row["claim"]),),
+            (*stated(plan, row), f" ({row['source']})"),
+            (ours(row),),
+            (interval(row),),
+            (Strong(row["grade"]),),
+            (why(plan, row),),
+        )
+        body.append(text)
+    return [
+        Paragraph((verdict(frame),)),
+        Table(header, tuple(body), frozenset({2})),
+        Paragraph((_how(frame),)),
+    ]
+
+
+def verdict(frame: pd.DataFrame) -> str:
+    """How many claims got which grade, in a sentence or two."""
+    grades = [statistics.overall(list(rows["grade"])) for _, rows in frame.groupby("claim")]
+    found = [(grade, grades.count(grade)) for grade in reversed(statistics.GRADES) if grade in grades]
+    several = len(frame) > len(grades)
+    cells = f", in {words.count(len(frame), 'comparison')} with cells" if several else ""
+    if len(grades) == 1:
+        return f"The one claim is {grades[0]}{cells}."
+    parts = [f"{count} {'is' if count == 1 else 'are'} {grade}" for grade, count in found]
+    if len(found) == 1:
+        return f"All {len(grades)} claims are {grades[0]}{cells}."
+    listed = "".join(str(item) for item in words.listed(parts))
+    return f"Of {words.count(len(grades), 'claim')}{cells}, {listed}."
+
+
+def stated(plan: Plan, row: Mapping[str, Any]) -> Text:
+    """A claim in words: `relu`, `sgd(lr=0.01)`: 50 % converge."""
+    claim = plan.study.claim[row["claim"] - 1]
+    if claim.order is not None:
+        raw = plan.study.data["claim"][row["claim"] - 1]
+        sides = [_match(raw.get("where", {}) | side) for side in raw["order"]]
+        return (*sides[0], " converges more often than ", *sides[1])
+    cell = words.cell(row, plan.keys)
+    runs = f" of {words.count(claim.trials)} runs" if claim.trials else ""
+    if claim.steps_median is not None:
+        runs = f" (of {words.count(claim.trials, 'run')} that converge)" if claim.trials else ""
+        return (*cell, f": a median of {_plain(claim.steps_median)} steps{runs}")
+    return (*cell, f": {_bounds(claim)}{runs} {_SHARES[claim.outcome]}")
+
+
+def _bounds(claim: Any) -> str:
+    if claim.rate is not None:
+        return f"{_plain(100 * claim.rate)} %"
+    low, high = (None if bound is None else _plain(100 * bound) for bound in (claim.at_least, claim.at_most))
+    if low is not None and high is not None:
+        return f"{low} to {high} %"
+    return f"at least {low} %" if low is not None else f"at most {high} %"
+
+
+def _match(raw: Mapping[str, Any]) -> Text:
+    """A match in words: its values as labels, keys that are no parts by name."""
+    names: list[Inline] = []
+    for written, value in raw.items():
+        key = next(key for key in KEYS.values() if written in (key.name, key.dotted))
+        names += [", ", words.level(key.name, _label(key.catalog, value))]
+    return tuple(names[1:]) or ("all cells",)
+
+
+def _label(catalog: Any, value: Any) -> str:
+    named = value["name"] if isinstance(value, Mapping) and "name" in value else value
+    # Parts of a user's own file are in no catalog.
+    if catalog is not None and named in catalog:
+        return label(value, catalog)
+    return str(named) if catalog is not None else label(value)
+
+
+def _plain(value: float) -> str:
+    """A published number as it was written."""
+    return f"{value:,.10g}"
+
+
+def ours(row: Mapping[str, Any]) -> str:
+    """Our number: no digit finer than its interval allows."""
+    known = row["ours"], row["low"], row["high"]
+    if row["statement"] == "steps_median":
+        return words.steps(row["ours"])
+    if row["statement"] == "order":
+        return f"{_points(row['ours'], *known)} points"
+    return words.percent(*known)
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """Its interval, rounded outwards."""
+    known = row["ours"], row["low"], row["high"]
+    if row["statement"] == "steps_median":
+        return f"{words.steps(row['low'])} to {words.steps(row['high'])}"
+    if row["statement"] == "order":
+        return f"{_points(row['low'], *known, math.floor)} to {_points(row['high'], *known, math.ceil)}"
+    return f"{words.interval(*known)} %"
+
+
+def why(plan: Plan, row: Mapping[str, Any]) -> str:
+    """The reason of a grade."""
+    claim = plan.study.claim[row["claim"] - 1]
+    grade, region = row["grade"], (row["region_low"], row["region_high"])
+    if row["statement"] == "order":
+        if grade == "undecided":
+            return "the difference may be of either sign, or none"
+        if grade == "confirmed":
+            return "the difference is above 0"
+        return "the difference is below " + (f"-{_plain(100 * claim.within)} points" if claim.within else "0")
+    if row["statement"] == "steps_median":
+        if math.isnan(row["ours"]):
+            return "no trial converged"
+        span = f"{words.steps(max(0, region[0]))} to {words.steps(region[1])}"
+        if not claim.trials:
+            return f"{_BETWEEN[grade]} {span}"
+        runs = f"{words.count(claim.trials)} of our runs has a median of {span} steps at the most"
+        return {
+            "confirmed": f"a sample of {runs}, and theirs is well inside",
+            "contradicted": f"a sample of {runs}, and theirs is not",
+            "undecided": f"a sample of {runs}, and theirs is near an end of that",
+        }[grade]
+    if not claim.trials:
+        return f"{_BETWEEN[grade]} {_span(region)}"
+    runs = words.count(claim.trials, "run")
+    if grade == "confirmed" and claim.rate is None:
+        return f"{_BETWEEN[grade]} {_span(region)}"
+    if grade == "confirmed":
+        low, high = max(0.0, region[0]), min(1.0, region[1])
+        return f"{_BETWEEN[grade]} {words.interval(claim.rate, low, high)} %, the interval of their {runs}"
+    ends = row["difference_low"], row["difference_high"]
+    numbers = " to ".join(_points(end, sum(ends) / 2, *ends) for end in ends)
+    which = f"their {runs}" if claim.rate is not None else f"{runs} that just keep the bound"
+    same = ", which may be none" if ends[0] <= 0 <= ends[1] else ""
+    return f"the difference from {which} is {numbers} points{same}"
+
+
+def _span(region: tuple[float, float]) -> str:
+    """What a claim allows, as it says so."""
+    low, high = (_plain(round(100 * min(1.0, max(0.0, end)), 8)) for end in region)
+    return f"{low} to {high} %"
+
+
+def _points(value: float, middle: float, low: float, high: float, rounded: Any = round) -> str:
+    """Percentage points of a difference, as fine as its interval allows."""
+    decimals = statistics.percent_decimals(abs(middle), low, high) if high > low else 1
+    unit = 10**decimals
+    return f"{rounded(round(100 * value * unit, 6)) / unit + 0.0:.{decimals}f}"
+
+
+def _how(frame: pd.DataFrame) -> str:
+    level = float(frame["level"].iloc[0])
+    several = len(frame) > 1
+    shown = f"{100 * level:.{max(0, math.ceil(-math.log10(1 - level))) if several else 0}f}"
+    together = f", so that all {len(frame)} together hold with 95 %" if several else ""
+    have = f"The intervals here have a level of {shown} %{together}" if several else "The interval here has 95 %"
+    parts = [
+        f"{have}. A claim is confirmed where the whole interval lies in what it allows, contradicted where no part of "
+        "it does, and undecided otherwise, which more trials may change."
+    ]
+    parts += list(_notes(frame))
+    return " ".join(parts)
+
+
+def _notes(frame: pd.DataFrame) -> Iterator[str]:
+    """What else has to be known, of the kinds of claims that there are."""
+    kinds: Sequence[str] = list(frame["statement"])
+    sampled = frame["sample"].notna()
+    if (sampled & frame["statement"].isin(["rate", "at_least", "at_most"])).any():
+        yield (
+            "A published number from few runs has an interval of its own: it is contradicted where the difference of "
+            "the two samples cannot be chance."
+        )
+    if "steps_median" in kinds:
+        yield "The interval of a median lies between two of the trials' numbers of steps, whatever their distribution."
+    if "order" in kinds:
+        yield (
+            "The rates of an order are compared trial by trial, because trials of one number have the same draws in "
+            "all cells."
+        )
