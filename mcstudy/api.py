@@ -55,7 +55,7 @@ class Results:
         """
         from mcstudy import statistics
 
-        return statistics.claims(self.plan, statistics.tallies(self.plan, self._store, self.count))
+        return statistics.claims(self.plan, statistics.tallies(self.plan, self._store, self.counts))
 
     @cached_property
     def trials(self) -> pd.DataFrame:

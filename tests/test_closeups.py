@@ -236,7 +236,7 @@ def test_signs_are_counted_over_all_trials(name: str) -> None:
 def test_failures_of_a_unit_are_on_the_negative_side_and_nowhere_else() -> None:
     seen = look("unit")
     made = CLOSEUPS["starts"](seen)
-    text = markdown(document(seen.plan, {"rates": seen.rates} | dict.fromkeys(OURS, made), {}, TRIALS))
+    text = markdown(document(seen.plan, report.collect(seen.plan, seen.store) | dict.fromkeys(OURS, made), {}, TRIALS))
     relu = [one for one in made.known if one.labels["activation"] == "relu"]
     negative = [one.where((("w", "<"),)) for one in relu]
     failed = sum(count.failed for count in negative)

@@ -8,7 +8,7 @@ import itertools
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from mcstudy.report import render, words
 from mcstudy.report.answer import answer
 from mcstudy.report.document import Bullets, Code, Document, Heading, Listing, Paragraph, Picture, Strong, Table
 from mcstudy.spec import Study
+from mcstudy.statistics.pairs import Converged
 from mcstudy.store import MemoryStore, Store
 
 LONG = [{"name": "uniform", "low": -0.123456789012345, "high": 0.1 * i} for i in range(1, 4)]
@@ -66,12 +67,8 @@ ALWAYS = tuple(name for name in OF_FRAMES if name != "size")
 """The figures of every study that trains; the others are of those that vary what they show."""
 
 
-def frames(plan: Plan, store: Store) -> dict[str, pd.DataFrame]:
-    return {
-        "rates": statistics.rates(plan, store),
-        "curves": statistics.curves(plan, store),
-        "losses": statistics.losses(plan, store),
-    }
+def frames(plan: Plan, store: Store) -> dict[str, Any]:
+    return report.collect(plan, store)
 
 
 @pytest.fixture(scope="module", params=DESIGNS)
@@ -280,12 +277,10 @@ def test_the_report_says_what_was_asked_run_and_found(written: tuple[Plan, Store
 
 def test_shared_data_make_rates_conditional() -> None:
     plan = synthetic.plan(task={"samples": "shared", "size": 50, "batch": "all"})
-    document = report.build(plan, {"rates": statistics.rates(plan, synthetic.filled(plan))}, {}, 200)
+    document = report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200)
     assert "conditional on that one set" in render.markdown(document)
     assert "conditional" not in render.markdown(
-        report.build(
-            synthetic.plan(), {"rates": statistics.rates(synthetic.plan(), synthetic.filled(synthetic.plan()))}, {}, 200
-        )
+        report.build(synthetic.plan(), report.collect(synthetic.plan(), synthetic.filled(synthetic.plan())), {}, 200)
     )
 
 
@@ -296,7 +291,7 @@ def test_settings_that_differ_by_task_are_told() -> None:
     ]
     vary = {"activation": ["relu", "linear"], "task.name": ["distance", "xor"]}
     plan = synthetic.plan(vary, network={"hidden": [2], "output": "linear"}, where=where)
-    text = render.markdown(report.build(plan, {"rates": statistics.rates(plan, synthetic.filled(plan))}, {}, 200))
+    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
     assert "| output unit | `linear` |" in text
     assert (
         "| converged | evaluation loss at most 0.0001; or evaluation loss at most 0.0001, and all evaluation points "
@@ -452,8 +447,8 @@ def test_digits_of_rare_events() -> None:
 )
 def test_extremes_are_told(shares: tuple[float, ...], trials: int, told: str) -> None:
     plan = synthetic.plan({"activation": ["relu", "elu"]}, trials=trials)
-    frame = statistics.rates(plan, synthetic.filled(plan, shares=shares))
-    assert told in render.markdown(report.build(plan, {"rates": frame}, {}, trials))
+    made = report.collect(plan, synthetic.filled(plan, shares=shares))
+    assert told in render.markdown(report.build(plan, made, {}, trials))
 
 
 def told(
@@ -478,7 +473,17 @@ def told(
         | {"dead_start_converged": 0, "dead_start_failed": 0}
         for i, (cell, k) in enumerate(zip(plan.cells, converged, strict=True))
     ]
-    return render.markdown(report.build(plan, {"rates": pd.DataFrame(rows)}, {}, trials))
+    ids = [cell.id for cell in plan.cells]
+    made = {"rates": pd.DataFrame(rows), "judge": independent(ids, converged, trials)}
+    return render.markdown(report.build(plan, made, {}, trials))
+
+
+def independent(ids: Sequence[str], converged: Sequence[int], trials: int) -> statistics.Judge:
+    """A judge of cells of which so many trials converged, each cell's independently of all others."""
+    random = np.random.default_rng(3)
+    bits = [np.packbits(random.permutation(np.arange(trials) < count)) for count in converged]
+    places = {name: place for place, name in enumerate(ids)}
+    return statistics.Judge(places, Converged(bits, [trials] * len(bits)), statistics.MARGIN)
 
 
 def first(*given: Any, **tables: Any) -> str:
@@ -509,13 +514,13 @@ def test_no_difference_is_told_where_intervals_overlap(converged: list[int]) -> 
     assert not re.search("clearly|moves|but", text)
     assert len(set(converged)) == 1 or "Averaged over the other key, no clear difference is made by" in text
     text = first({"activation": ["relu", "elu", "tanh", "selu"]}, converged)
-    assert not re.search("clearly|moves|but|points", text)
+    assert not re.search("converged clearly|moves|but|points", text)
     assert len(set(converged)) == 1 or (
-        text.endswith(" There is no clear difference between `relu` and `elu`, `tanh` or `selu`.")
+        text.endswith(" `elu`, `tanh` and `selu` are not clearly different from `relu`.")
     )
     vary = {"activation": ["relu", "elu", "tanh", "selu"], "init": ["normal", "zeros"]}
     text = first(vary, converged * 2)
-    assert not re.search("clearly|moves|but", text)
+    assert not re.search("(?<!not )clearly|moves|but", text)
 
 
 @pytest.mark.parametrize("levels", [(2,), (5,), (8,), (2, 3), (3, 4), (2, 2, 3)])
@@ -531,7 +536,9 @@ def test_chance_alone_is_rarely_told_as_a_difference(levels: tuple[int, ...]) ->
             converged = random.binomial(2000, [0.4 + gain * (cell[0] == "1") for cell in labels])
             low, high = statistics.wilson(converged, 2000)
             frame = pd.DataFrame(labels, columns=keys).assign(trials=2000, converged=converged, rate=converged / 2000)
-            text = answer(frame.assign(rate_low=low, rate_high=high), keys)
+            frame["cell"] = list(map("".join, labels))
+            judge = independent(frame["cell"], converged, 2000)
+            text = answer(frame.assign(rate_low=low, rate_high=high), keys, judge)
             shown = "".join(item if isinstance(item, str) else item.text for item in text)
             claims[-1] += bool(
                 re.search(r"(?<!others )converged clearly|moves|; but|\d of the \d+ others|\d clearly", shown)
@@ -595,10 +602,10 @@ def test_tasks_are_told_of_apart() -> None:
         "**relu**: Of 1,000 trials each, so many converged (95 % intervals in brackets): `relu` **50 %** (46 to 54); "
         "`elu` **51 %** (47 to 55); `tanh` **80 %** (77 to 83); `selu` **10 %** (8 to 13). `tanh` (by 30 points) "
         "converged clearly more often than `relu`; `selu` (by 40 points) converged clearly less often than `relu`; "
-        "there is no clear difference between `relu` and `elu`. "
+        "`elu` is not clearly different from `relu`. "
         "**abs**: Of 1,000 trials each, so many converged (95 % intervals in brackets): `relu` **0 %** (0 to 0.4); "
         "`elu` **0 %** (0 to 0.4); `tanh` **0.1 %** (0.01 to 0.6); `selu` **90 %** (87 to 92). `selu` (by 90 points) "
-        "converged clearly more often than `relu`; there is no clear difference between `relu` and `elu` or `tanh`."
+        "converged clearly more often than `relu`; `elu` and `tanh` are equivalent (within 2 points) to `relu`."
     )
     assert text.index("### Rates on relu") < text.index("### Rates on abs") < text.index("## What was run")
     assert "Averaged over" not in text and "Each level by itself" not in text
@@ -627,7 +634,7 @@ def test_many_levels_are_compared_with_the_baseline() -> None:
         " Compared with `task.batch = 1` (50 %), 11 of the 13 others converged clearly more often (`task.batch = 2`, "
         "`task.batch = 3` and `task.batch = 4` by 40 points; `task.batch = 5` by 30; `task.batch = 6` by 28; "
         "`task.batch = 7` by 25; `task.batch = 8` by 22; `task.batch = 9` by 20; 3 more), 1 clearly less often "
-        "(`task.batch = 14` by 40 points); the interval of 1 overlaps with its."
+        "(`task.batch = 14` by 40 points); 1 is undecided."
     ) in text
 
 
@@ -692,7 +699,7 @@ def test_sizes_are_told_of() -> None:
 def test_ties_are_told() -> None:
     names = ["relu", "elu", "tanh", "selu", "sigmoid", "softplus", "gelu"]
     text = told({"activation": names}, [500, 500, 900, 520, 600, 700, 800], [60.0, 60.0, 80.0, 60.0, 70.0, 70.0, 70.0])
-    assert "with `relu`, and the same in 1 other cell; the interval of 1 more cell overlaps with that." in text
+    assert "with `relu`, and the same in 1 other cell; 1 more cell is not clearly higher." in text
     assert "soonest with `relu`, after a median of 60 steps (the middle half 10 to 90), a median that 2 other" in text
     assert "other cells share, and last with `tanh`, after 80 steps (the middle half 10 to 90)." in text
 
@@ -724,13 +731,13 @@ def test_many_exceptions_leave_the_files_own_value() -> None:
     names = ["relu", "elu", "selu", "tanh", "sigmoid"]
     for levels in (names, names[1:]):
         plan = synthetic.plan({"activation": levels}, where=where)
-        text = render.markdown(report.build(plan, {"rates": statistics.rates(plan, synthetic.filled(plan))}, {}, 200))
+        text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
         assert ("| evaluation loss at most 0.0001, except where said below |" in text) == (levels == names)
         assert "`activation = tanh`: `converge.loss = 0.3" in text
     # Steps that follow from the batch are no exceptions.
     task = {"samples": "shared", "size": 60}
     plan = synthetic.plan({"task.batch": [10, 12, 15, 20, 30]}, task=task, train={"steps": None, "epochs": 7})
-    text = render.markdown(report.build(plan, {"rates": statistics.rates(plan, synthetic.filled(plan))}, {}, 200))
+    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
     assert "| 5 different ones, depending on the cell |" in text
 
 
@@ -746,7 +753,7 @@ def test_many_exceptions_leave_the_files_own_value() -> None:
 def test_the_command_has_no_path_of_this_machine(file: str | None, shown: str) -> None:
     plan = synthetic.plan()
     plan = make_plan(Study.model_validate(plan.study.data, file=file))
-    text = render.markdown(report.build(plan, {"rates": statistics.rates(plan, synthetic.filled(plan))}, {}, 200))
+    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
     assert f"python -m mcstudy run {shown} --trials 200" in text
 
 
@@ -762,7 +769,7 @@ def test_points_of_evaluation_are_told() -> None:
         ("distance", "Sobol points moved by half"),
     ):
         plan = synthetic.plan(task={"name": task}, network={"hidden": [3], "output": "linear"})
-        text = render.markdown(report.build(plan, {"rates": statistics.rates(plan, synthetic.filled(plan))}, {}, 200))
+        text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
         assert f"512 fixed points: {'the ' if task == 'relu' else ''}{rule}" in text
 
 

@@ -47,7 +47,7 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
 
     shown = frame[frame["family"] == "baseline"].assign(look=_looks)
     single = frame[frame["family"] == "contexts"]
-    parts = {key: part for key, part in single.groupby("key")}
+    parts = {str(key): part for key, part in single.groupby("key")}
     margin = 100 * float(frame["margin"].iloc[0])
     labels = {level: style.wrapped(level, _LABEL_WIDTH) for level in shown["level"].unique()}
     tallest = max(label.count("\n") for label in labels.values())

@@ -52,15 +52,7 @@ def write(
     Raises:
         RunError: trials are missing, or the folder cannot be written to.
     """
-    known = statistics.tallies(plan, store, trials)
-    frames: dict[str, Any] = {
-        "rates": statistics.rates(plan, store, trials, known),
-        "curves": statistics.curves(plan, store, trials, known),
-        "losses": statistics.losses(plan, store, trials),
-        "comparisons": statistics.comparisons(plan, known),
-    }
-    if plan.claims:
-        frames["claims"] = statistics.claims(plan, known)
+    frames = collect(plan, store, trials)
     look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
@@ -84,6 +76,30 @@ def write(
         raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
     rates: pd.DataFrame = frames["rates"]
     return rates
+
+
+def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
+    """What a report tells of the trials of all cells, by name: the frames of `mcstudy.statistics`, and its judge.
+
+    Args:
+        plan: the cells.
+        store: their trials.
+        trials: as `write` takes them.
+
+    Raises:
+        RunError: trials are missing.
+    """
+    known = statistics.tallies(plan, store, trials)
+    frames: dict[str, Any] = {
+        "rates": statistics.rates(plan, store, trials, known),
+        "curves": statistics.curves(plan, store, trials, known),
+        "losses": statistics.losses(plan, store, trials),
+        "comparisons": statistics.comparisons(plan, known),
+        "judge": statistics.Judge.of(plan, known),
+    }
+    if plan.claims:
+        frames["claims"] = statistics.claims(plan, known)
+    return frames
 
 
 def _remove_others(folder: Path, names: set[str]) -> None:

@@ -11,9 +11,12 @@ from mcstudy.report.document import Inline, Strong, Text
 from mcstudy.report.effects import FEW, effects
 from mcstudy.report.groups import by_task, places
 from mcstudy.report.size import smallest
+from mcstudy.statistics import DIFFERENT
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mcstudy.statistics import Judge
 
 _MOST_NAMES = 8
 """Cells of a single key that a sentence names."""
@@ -21,25 +24,26 @@ _MOST_PLACES = 4
 """Groups of cells of several keys that a sentence names."""
 
 
-def answer(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, int] | None = None) -> Text:
+def answer(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge, baseline: Mapping[str, int] | None = None) -> Text:
     """The rates, how they compare and what moves them, of one task after the other.
 
     Args:
         frame: as `mcstudy.statistics.rates` returns it.
         keys: the varied keys.
+        judge: compares the cells.
         baseline: the position of the level of a key that others are compared with; the first ones by default.
     """
     text: list[Inline] = []
     for task, part, others in by_task(frame, keys):
         lead: Text = () if task is None else (Strong(task), ": ")
-        text += [" " if text else "", *lead, *_rates(words.records(part), others)]
-        text += comparison(part, others, baseline or {}, few=FEW)
-        for sentence in (effects(part, others), smallest(part, others)):
+        text += [" " if text else "", *lead, *_rates(words.records(part), others, judge)]
+        text += comparison(part, others, baseline or {}, FEW, judge)
+        for sentence in (effects(part, others, judge), smallest(part, others)):
             text += [" ", *sentence] if sentence else []
     return tuple(item for item in text if item)
 
 
-def _rates(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
+def _rates(rows: list[dict[str, Any]], keys: tuple[str, ...], judge: Judge) -> Text:
     trials = words.span((row["trials"] for row in rows), "trial")
     if len(rows) == 1:
         of = f"Of {trials}, {words.count(rows[0]['converged'])} converged: "
@@ -59,7 +63,7 @@ def _rates(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
             f"Of {trials} each, so many converged (95 % intervals in brackets): ",
             *_each(rows, keys),
         )
-    return (f"{cells} were run. ", *_extreme(rows, True, keys), " ", *_extreme(rows, False, keys))
+    return (f"{cells} were run. ", *_extreme(rows, True, keys, judge), " ", *_extreme(rows, False, keys, judge))
 
 
 def _names(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Iterator[Inline]:
@@ -89,8 +93,12 @@ def _each(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Iterator[Inline]
     yield "."
 
 
-def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...]) -> Iterator[Inline]:
-    """A sentence on one end: the cells of exactly nothing or all together, else the cell there and who is level."""
+def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...], judge: Judge) -> Iterator[Inline]:
+    """A sentence on one end: the cells of exactly nothing or all together, else the cell there and who may be it too.
+
+    The cells that are not shown to be worse than the best one, by tests of all of them against it, hold the truly best
+    one with 95 % confidence; likewise at the other end.
+    """
     ordered = sorted(rows, key=lambda row: -row["rate"] if highest else row["rate"])
     first = ordered[0]
     same = [row for row in ordered if row["rate"] == first["rate"]]
@@ -108,14 +116,17 @@ def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...]) -
     yield Strong(words.rate(first))
     yield ", with "
     yield from words.cell(first, keys)
-    low, high = first["rate_low"], first["rate_high"]
-    alike = [row for row in ordered[1:] if words.rate(row) == words.rate(first)]
+    rest = ordered[1:]
+    alike = [row for row in rest if words.rate(row) == words.rate(first)]
     if alike:
         yield f", and the same in {words.count(len(alike), 'other cell')}"
-    level = [row for row in ordered[1:] if row["rate_high"] >= low and row["rate_low"] <= high]
-    more = len(level) - len(alike)
+    verdicts = judge.verdicts([[row["cell"]] for row in rest], [[first["cell"]]] * len(rest))
+    shown = {row["cell"] for row, verdict in zip(rest, verdicts, strict=True) if verdict in DIFFERENT}
+    more = len(rest) - len(shown | {row["cell"] for row in alike})
+    side = "lower" if highest else "higher"
     if more:
         what = words.count(more, "more cell") if alike else words.count(more, "other cell")
-        verb = ("intervals", "overlap") if more > 1 else ("interval", "overlaps")
-        yield f"; the {verb[0]} of {what} {verb[1]} with that"
+        yield f"; {what} {'is' if more == 1 else 'are'} not clearly {side}"
+    elif not alike and len(rest) > 1:
+        yield f"; all others are clearly {side}"
     yield "."

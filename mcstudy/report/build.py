@@ -74,7 +74,7 @@ def build(
         trials: trials per cell that were asked for.
     """
     frame = frames["rates"]
-    blocks: list[Block] = [Paragraph(answer(frame, plan.keys, plan.study.baseline)), *_question(plan)]
+    blocks: list[Block] = [Paragraph(answer(frame, plan.keys, frames["judge"], plan.study.baseline)), *_question(plan)]
     if "claims" in frames:
         blocks += [Heading(2, "Claims"), *claims(plan, frames["claims"])]
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from mcstudy.report import words
 from mcstudy.report.document import Code, Inline, Text
 from mcstudy.report.groups import families
-from mcstudy.statistics import percent_decimals
+from mcstudy.statistics import DIFFERENT, percent_decimals
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mcstudy.statistics import Judge
 
 Row = dict[str, Any]
 
@@ -19,7 +21,7 @@ _MOST_NAMES = 8
 """Levels that a sentence names."""
 
 
-def comparison(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, int], few: int) -> Text:
+def comparison(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str, int], few: int, judge: Judge) -> Text:
     """Sentences, each with a blank before it, on how the parts compare; nothing where there are too few.
 
     Args:
@@ -27,6 +29,7 @@ def comparison(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str
         keys: the varied keys.
         baseline: the position of the level of a key that others are compared with, 0 by default.
         few: up to so many cells, each is told of by name.
+        judge: compares its cells.
     """
     varied = [key for key in keys if frame[key].nunique() > 1]
     text: list[Inline] = []
@@ -35,7 +38,7 @@ def comparison(frame: pd.DataFrame, keys: tuple[str, ...], baseline: Mapping[str
             text += [" ", *_names(key, found)]
     if not text and len(varied) == 1 and frame["rate"].nunique() > 1:
         position = baseline.get(varied[0], 0)
-        text += [" ", *_levels(words.records(frame), varied[0], position, few)]
+        text += [" ", *_levels(words.records(frame), varied[0], position, few, judge)]
     return tuple(text)
 
 
@@ -58,16 +61,20 @@ def _names(key: str, found: list[list[Row]]) -> Iterator[Inline]:
     yield "."
 
 
-def _levels(rows: list[Row], key: str, position: int, few: int) -> Iterator[Inline]:
-    """Which levels lie with their whole interval above the baseline's, and which below, and by how much."""
+def _levels(rows: list[Row], key: str, position: int, few: int, judge: Judge) -> Iterator[Inline]:
+    """Which levels are shown to be above the baseline's, and which below, by how much; and what the others are."""
     first = rows[position]
     others = sorted((row for row in rows if row is not first), key=lambda row: -row["rate"])
-    above = [row for row in others if row["rate_low"] > first["rate_high"]]
-    below = [row for row in others if row["rate_high"] < first["rate_low"]][::-1]
-    level = [row for row in rows if row is not first and not any(row is other for other in (*above, *below))]
+    verdicts = judge.verdicts([[row["cell"]] for row in others], [[first["cell"]]] * len(others))
+    told = list(zip(others, verdicts, strict=True))
+    above = [row for row, verdict in told if verdict in DIFFERENT and row["rate"] > first["rate"]]
+    below = [row for row, verdict in told if verdict in DIFFERENT and row["rate"] < first["rate"]][::-1]
+    in_order = sorted(told, key=lambda pair: rows.index(pair[0]))
+    same = [words.level(key, row[key]) for row, verdict in in_order if verdict == "equivalent"]
+    open_ = [words.level(key, row[key]) for row, verdict in in_order if verdict == "undecided"]
     base = words.level(key, first[key])
     if len(rows) <= few:
-        yield from _few(above, below, [words.level(key, row[key]) for row in level], first, key)
+        yield from _few(above, below, same, open_, first, key, judge.margin)
         return
     yield "Compared with "
     yield base
@@ -75,27 +82,30 @@ def _levels(rows: list[Row], key: str, position: int, few: int) -> Iterator[Inli
     yield from _list(above, first, key)
     yield f", {len(below) or 'none'} clearly less often"
     yield from _list(below, first, key)
-    near = len(level)
-    yield f"; the interval{'s' * (near != 1)} of {near} overlap{'s' * (near == 1)} with its." if near else "."
+    yield f"; {words.count(len(same))} {'is' if len(same) == 1 else 'are'} {_equal(judge.margin)}" if same else ""
+    yield f"; {words.count(len(open_))} {'is' if len(open_) == 1 else 'are'} undecided." if open_ else "."
 
 
-def _few(above: list[Row], below: list[Row], level: list[Code], first: Row, key: str) -> Iterator[Inline]:
+def _few(
+    above: list[Row], below: list[Row], same: list[Code], open_: list[Code], first: Row, key: str, margin: float
+) -> Iterator[Inline]:
     """Every level by name."""
-    base, told = words.level(key, first[key]), False
+    base = words.level(key, first[key])
+    parts: list[Text] = []
     for found, what in ((above, "more"), (below, "less")):
         if found:
-            yield "; " if told else ""
-            yield from words.listed((*names, f" ({by})") for names, by in _by(found, first, key))
-            yield f" converged clearly {what} often than "
-            yield base
-            told = True
-    if level:
-        yield "; t" if told else "T"
-        yield "here is no clear difference between "
-        yield base
-        yield " and "
-        yield from words.listed(level, "or")
+            names = words.listed((*names, f" ({by})") for names, by in _by(found, first, key))
+            parts.append((*names, f" converged clearly {what} often than ", base))
+    for levels, text in ((same, _equal(margin) + " to"), (open_, "not clearly different from")):
+        if levels:
+            parts.append((*words.listed(levels), f" {'is' if len(levels) == 1 else 'are'} {text} ", base))
+    for position, part in enumerate(parts):
+        yield from ("; ", *part) if position else part
     yield "."
+
+
+def _equal(margin: float) -> str:
+    return f"equivalent (within {100 * margin:g} points)"
 
 
 def _list(rows: list[Row], first: Row, key: str) -> Iterator[Inline]:

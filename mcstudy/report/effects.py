@@ -1,8 +1,13 @@
-"""How far each key moves the rate by itself, and with which levels of the others it does not."""
+"""How far each key moves the rate by itself, and with which levels of the others it does not.
+
+What is called clear is shown by paired tests, trial by trial (`mcstudy.statistics.Judge`). The levels and the cells
+that the text tells of are picked because they are far apart, so their p values are adjusted for all pairs that they are
+picked from: where nothing makes a difference, the sentence tells of one with a probability of at most 5 %.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import statistics
@@ -12,6 +17,8 @@ from mcstudy.report.groups import places
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mcstudy.statistics import Judge
 
 Row = dict[str, Any]
 Pair = tuple[tuple[str, ...], Row, Row]
@@ -23,9 +30,11 @@ _MOST_KEYS = 5
 """Varied keys that the text tells of."""
 _MOST_EXCEPTIONS = 2
 """Exceptions that the text names; more are counted."""
+_SHARE = 0.5
+"""The part of the error probability that averages may spend; single cells may spend the rest."""
 
 
-def effects(frame: pd.DataFrame, keys: tuple[str, ...]) -> Text:
+def effects(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge) -> Text:
     """A sentence on how far each key moves the rate, over the averages of its levels; the widest span first.
 
     Nothing of one key alone, or where all rates are the same. A key of clear averages is followed by the pairs of
@@ -34,6 +43,7 @@ def effects(frame: pd.DataFrame, keys: tuple[str, ...]) -> Text:
     Args:
         frame: as `mcstudy.statistics.rates` returns it, of one task.
         keys: the varied keys.
+        judge: compares its cells.
     """
     varied = [key for key in keys if frame[key].nunique() > 1]
     if len(varied) < 2 or frame["rate"].nunique() == 1:
@@ -41,21 +51,59 @@ def effects(frame: pd.DataFrame, keys: tuple[str, ...]) -> Text:
     rows = words.records(frame)
     levels = {key: words.records(statistics.marginals(frame, (key,))) for key in varied}
     told = sorted(varied, key=lambda key: _lowest(levels[key])["rate"] - _highest(levels[key])["rate"])[:_MOST_KEYS]
-    moving = [key for key in told if _clear(levels[key])]
+    choices = sum(_pairs_of(len(levels[key])) for key in varied)
+    ends = {key: _Ends(levels[key], _ids(rows, key), judge, _SHARE * statistics.LEVEL / choices) for key in told}
+    moving = [key for key in told if ends[key].clear]
     still = [key for key in told if key not in moving]
     text: list[Inline] = [f"Averaged over the other key{'s' * (len(varied) > 2)}, "]
     for position, key in enumerate(moving):
         most = " most" if _widest(key, levels) else ""
         text.append(f"; {'next ' * (position == 1)}with {key}, " if position else f"the rate moves{most} with {key}, ")
         # Where the cells are few, each has been told of already.
-        text += _span(levels[key], position == 0 and len(rows) > FEW)
-        text += _exceptions(_pairs(rows, key, varied, levels[key]), [other for other in varied if other != key])
+        text += _span(ends[key], position == 0 and len(rows) > FEW)
+        others = [other for other in varied if other != key]
+        text += _exceptions(_pairs(rows, key, varied, levels[key]), others, judge)
     if still:
-        parts: list[Text] = [(f"{key} ({_range(levels[key])}", *_all_the_same(rows, key, varied), ")") for key in still]
+        parts: list[Text] = [
+            (f"{key} ({_range(levels[key])}", *_all_the_same(rows, key, varied, judge), ")") for key in still
+        ]
         text += ["; " if moving else "", "no clear difference is made by ", *words.listed(parts, "or")]
     if rest := len(varied) - len(told):
         text.append(f"; {words.count(rest, 'other key')} {'spans' if rest == 1 else 'span'} no more than these")
     return (*text, ".")
+
+
+def _pairs_of(count: int) -> int:
+    return count * (count - 1) // 2
+
+
+def _ids(rows: list[Row], key: str) -> dict[str, list[str]]:
+    """The cells of each level, those of all levels in the same order of the other keys."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row[key], []).append(row["cell"])
+    return found
+
+
+class _Ends:
+    """The levels of a key with the lowest and the highest average, and which others are not shown to differ."""
+
+    def __init__(self, levels: list[Row], cells: Mapping[str, list[str]], judge: Judge, least: float) -> None:
+        self.levels, self.low, self.high = levels, _lowest(levels), _highest(levels)
+        rest = [row for row in levels if row is not self.low and row is not self.high]
+        pairs = [(self.high, self.low), *((row, end) for end in (self.low, self.high) for row in rest)]
+        sides = [[cells[pair[side]["level"]] for pair in pairs] for side in (0, 1)]
+        shown = judge.pairs(*sides)["p"] < least
+        decimals = _decimals(self.low, self.high)
+        same = words.figure(self.low["rate"], decimals) == words.figure(self.high["rate"], decimals)
+        self.clear = bool(shown[0]) and not same
+        """Whether the two are shown to differ, and what is printed of them differs."""
+        found = dict(zip(((row["level"], end["level"]) for row, end in pairs[1:]), shown[1:], strict=True))
+        self._level = {pair for pair, differs in found.items() if not differs}
+
+    def near(self, end: Row) -> list[str]:
+        """The levels that are not shown to differ from the one at an end."""
+        return [row["level"] for row in self.levels if (row["level"], end["level"]) in self._level]
 
 
 def _lowest(levels: list[Row]) -> Row:
@@ -64,17 +112,6 @@ def _lowest(levels: list[Row]) -> Row:
 
 def _highest(levels: list[Row]) -> Row:
     return max(levels, key=lambda row: row["rate"])
-
-
-def _apart(low: Row, high: Row) -> bool:
-    return bool(low["rate_high"] < high["rate_low"])
-
-
-def _clear(levels: list[Row]) -> bool:
-    """Whether the intervals of the lowest and the highest average lie apart, and what is shown of the two differs."""
-    low, high = _lowest(levels), _highest(levels)
-    decimals = _decimals(low, high)
-    return _apart(low, high) and words.figure(low["rate"], decimals) != words.figure(high["rate"], decimals)
 
 
 def _widest(key: str, levels: dict[str, list[Row]]) -> bool:
@@ -92,24 +129,22 @@ def _range(levels: list[Row]) -> str:
     return f"{' to '.join(ends)} %"
 
 
-def _span(levels: list[Row], cells: bool) -> Iterator[Inline]:
+def _span(ends: _Ends, cells: bool) -> Iterator[Inline]:
     """The lowest and the highest average with the levels that show it, and those that are not clearly apart from it.
 
     With `cells`, how far the cells of a level that stands alone are apart, too.
     """
-    low, high = _lowest(levels), _highest(levels)
-    decimals = _decimals(low, high)
-    shown = {row["level"]: words.figure(row["rate"], decimals) for row in levels}
-    for word, end, side in (("from", low, "below"), (" to", high, "above")):
+    decimals = _decimals(ends.low, ends.high)
+    shown = {row["level"]: words.figure(row["rate"], decimals) for row in ends.levels}
+    for word, end, side in (("from", ends.low, "below"), (" to", ends.high, "above")):
         value = shown[end["level"]]
         yield f"{word} {value} % ("
-        same = [row["level"] for row in levels if shown[row["level"]] == value]
+        same = [row["level"] for row in ends.levels if shown[row["level"]] == value]
         yield from _named(same)
         if cells and len(same) == 1 and end["lowest"] < end["highest"]:
             lowest, highest = (words.figure(end[name], decimals) for name in ("lowest", "highest"))
             yield f", its cells from {lowest} to {highest} %" if lowest != highest else ""
-        level = [row for row in levels if row["rate_low"] <= end["rate_high"] and row["rate_high"] >= end["rate_low"]]
-        near = [row["level"] for row in level if shown[row["level"]] != value]
+        near = [level for level in ends.near(end) if shown[level] != value]
         if near:
             yield f"; not clearly {side} "
             yield from _named(near)
@@ -148,10 +183,11 @@ def _pairs(rows: list[Row], key: str, varied: Sequence[str], levels: list[Row]) 
     return pairs
 
 
-def _exceptions(pairs: list[Pair], others: Sequence[str]) -> Text:
+def _exceptions(pairs: list[Pair], others: Sequence[str], judge: Judge) -> Text:
     """Which pairs show no clear difference, or the opposite one."""
-    turned = [pair for pair in pairs if _apart(pair[2], pair[1])]
-    level = [pair for pair in pairs if not _apart(pair[1], pair[2]) and pair not in turned]
+    differs = judge.differs([[high["cell"]] for _, _, high in pairs], [[low["cell"]] for _, low, _ in pairs])
+    level = [pair for pair, shown in zip(pairs, differs, strict=True) if not shown]
+    turned = [pair for pair in pairs if pair not in level and pair[2]["rate"] < pair[1]["rate"]]
     all_of = "both" if len(pairs) == 2 else f"all {len(pairs)}"
     if not turned and not level:
         return (f", clearly so in {all_of} pairs of cells alike otherwise",)
@@ -174,16 +210,18 @@ def _ends(pair: Pair) -> Text:
     return (f" ({low} each)" if low == high else f" ({low} and {high})",)
 
 
-def _all_the_same(rows: list[Row], key: str, varied: Sequence[str]) -> Text:
+def _all_the_same(rows: list[Row], key: str, varied: Sequence[str], judge: Judge) -> Text:
     """The cells that differ clearly in a key whose averages do not.
 
-    Twice as wide intervals have to lie apart, because the extremes of many cells are looked at.
+    The extremes of many cells are looked at, so their p values are adjusted for all pairs that they were picked from.
     """
     others = [other for other in varied if other != key]
     pairs = [(context, _lowest(cells), _highest(cells)) for context, cells in _contexts(rows, key, varied).items()]
-    found = [
-        pair for pair in pairs if 2 * pair[1]["rate_high"] - pair[1]["rate"] < 2 * pair[2]["rate_low"] - pair[2]["rate"]
-    ]
+    compared = judge.pairs([[high["cell"]] for _, _, high in pairs], [[low["cell"]] for _, low, _ in pairs])
+    groups = [_contexts(rows, other, varied) for other in varied]
+    choices = sum(len(found) * _pairs_of(len(rows) // len(found)) for found in groups)
+    least = (1 - _SHARE) * statistics.LEVEL / choices
+    found = [pair for pair, p in zip(pairs, compared["p"], strict=True) if p < least]
     if not found:
         return ()
     if len(found) > _MOST_EXCEPTIONS:

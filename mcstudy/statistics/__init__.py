@@ -3,7 +3,7 @@
 from mcstudy.statistics.best import best
 from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
-from mcstudy.statistics.compare import MARGIN, VERDICTS, comparisons
+from mcstudy.statistics.compare import LEVEL, MARGIN, VERDICTS, comparisons
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
@@ -13,16 +13,21 @@ from mcstudy.statistics.frames import (
     rates,
 )
 from mcstudy.statistics.intervals import percent_decimals, wilson
+from mcstudy.statistics.judge import DIFFERENT, Judge, Side
 from mcstudy.statistics.tally import Tally, tallies, tally
 
 __all__ = [
     "CAUSES",
     "CURVE_POINTS",
+    "DIFFERENT",
     "ERROR",
     "GRADES",
+    "LEVEL",
     "MARGIN",
     "QUANTILES",
     "VERDICTS",
+    "Judge",
+    "Side",
     "Tally",
     "best",
     "claims",
