@@ -15,6 +15,7 @@ from mcstudy.statistics.frames import (
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.judge import DIFFERENT, Judge, Side
 from mcstudy.statistics.tally import Tally, tallies, tally
+from mcstudy.statistics.waiting import restarts, times
 
 __all__ = [
     "CAUSES",
@@ -38,7 +39,9 @@ __all__ = [
     "overall",
     "percent_decimals",
     "rates",
+    "restarts",
     "tallies",
     "tally",
+    "times",
     "wilson",
 ]

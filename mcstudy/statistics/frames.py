@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
+from mcstudy.statistics.bands import band
 from mcstudy.statistics.intervals import wilson
 from mcstudy.statistics.tally import CONVERGED, DIVERGED, Tally, tallies
 
@@ -53,7 +54,7 @@ def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, T
         low, high = wilson(converged, sums.trials)
         rows.append(
             {
-                **_named(plan, cell),
+                **named(plan, cell),
                 "trials": sums.trials,
                 "converged": converged,
                 "rate": converged / sums.trials,
@@ -78,10 +79,12 @@ def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, T
 
 
 def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, Tally] | None = None) -> pd.DataFrame:
-    """The share of the trials that had converged by each check, with a pointwise 95 % Wilson band.
+    """The share of the trials that had converged by each check, with a simultaneous 95 % band.
 
-    Pointwise: each single point's interval covers at its level, the band as a whole covers less. A cell of more than
-    `CURVE_POINTS` checks is read at half as many evenly spaced ones and half as many at which trials converged.
+    Simultaneous: with that probability the band holds at all checks of a cell at once (`bands.band`). The share is the
+    cumulative incidence (Aalen and Johansen's estimate with divergence as a competing end), which is the plain share,
+    because no trial is given up before the last step. A cell of more than `CURVE_POINTS` checks is read at half as
+    many evenly spaced ones and half as many at which trials converged.
 
     Returns:
         cell, the varied keys, step, share, low, high: a row per cell and check.
@@ -92,11 +95,11 @@ def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, 
     frames = []
     for cell in plan.cells:
         sums = known[cell.id]
-        grid = _grid(cell, sums)
+        grid = some_checks(cell, sums, CURVE_POINTS)
         done = np.concatenate([[0], np.cumsum(sums.counts)])[np.searchsorted(sums.steps, grid, side="right")]
-        low, high = wilson(done, sums.trials)
+        low, high = band(done, sums.trials, cell.checks)
         columns = {"step": grid, "share": done / sums.trials, "low": low, "high": high}
-        frames.append(pd.DataFrame({**_named(plan, cell), **columns}))
+        frames.append(pd.DataFrame({**named(plan, cell), **columns}))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -134,7 +137,7 @@ def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
             columns[name] = values[:, max(0, math.ceil(q * count) - 1)].astype(np.float64)
         threshold = cell.settings["converge"].get("loss")
         columns |= {"trials": count, "threshold": math.nan if threshold is None else threshold}
-        frames.append(pd.DataFrame({**_named(plan, cell), **columns}))
+        frames.append(pd.DataFrame({**named(plan, cell), **columns}))
     if not frames:
         return pd.DataFrame(columns=["cell", *plan.keys, "step", *QUANTILES, "trials", "threshold"])
     return pd.concat(frames, ignore_index=True)
@@ -164,7 +167,8 @@ def marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["key", "level", "cells", "rate", "rate_low", "rate_high", "lowest", "highest"])
 
 
-def _named(plan: Plan, cell: Cell) -> dict[str, str]:
+def named(plan: Plan, cell: Cell) -> dict[str, str]:
+    """The columns that every frame begins with: the cell's id and its labels."""
     return {"cell": cell.id, **{key: cell.labels[key] for key in plan.keys}}
 
 
@@ -175,15 +179,16 @@ def _thinned(checks: int) -> NDArray[np.int64]:
     return np.asarray(np.linspace(0, checks - 1, CURVE_POINTS).round(), np.int64)
 
 
-def _grid(cell: Cell, sums: Tally) -> NDArray[np.int64]:
+def some_checks(cell: Cell, sums: Tally, most: int) -> NDArray[np.int64]:
+    """The steps of all checks of a cell, or of about `most`: half evenly spaced, half where trials converged."""
     last, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
     checks = cell.checks
-    if checks <= CURVE_POINTS:
+    if checks <= most:
         every_check: NDArray[np.int64] = np.minimum(np.arange(checks, dtype=np.int64) * every, last)
         return every_check
-    even = np.minimum(np.linspace(0, checks - 1, CURVE_POINTS // 2).round().astype(np.int64) * every, last)
+    even = np.minimum(np.linspace(0, checks - 1, most // 2).round().astype(np.int64) * every, last)
     ends = np.cumsum(sums.counts)
-    if len(ends) > CURVE_POINTS // 2:
-        ranks = np.linspace(1, ends[-1], CURVE_POINTS // 2)
+    if len(ends) > most // 2:
+        ranks = np.linspace(1, ends[-1], most // 2)
         return np.unique(np.concatenate([even, sums.steps[np.searchsorted(ends, ranks)]]))
     return np.unique(np.concatenate([even, sums.steps]))

@@ -1,0 +1,171 @@
+"""What restarts cost: expected steps per success for every cut-off, with intervals.
+
+A trial that has not converged after c steps is given up, and a new one is started. Then a success costs on average
+
+    ERT(c) = E[min(T, c)] / P(converged by c),
+
+T being the step at which a trial ends (N. Hansen et al., COCO: Performance Assessment, arXiv 1605.03560; there c is
+the whole budget). It is estimated by the steps that all trials took up to c over the number that converged by c.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+_NEWTON, _ROUNDS = 60, 60
+_CLOSE: Final = 1e-6
+
+
+def expected(steps: Array, counts: Array, ended: Array, ended_counts: Array, trials: int, cuts: Array) -> Array:
+    """Expected steps per success for each cut-off: inf where nothing converged by then.
+
+    Args:
+        steps, counts: (k,) at which trials converged and how many, ascending.
+        ended, ended_counts: (d,) likewise of the trials that diverged.
+        trials: all of them.
+        cuts: (c,) cut-offs, in steps.
+    """
+    done, spent = _sums(steps, counts, cuts)
+    gone, lost = _sums(ended, ended_counts, cuts)
+    total = spent + lost + (trials - done - gone) * cuts
+    return np.divide(total, done, out=np.full(len(cuts), np.inf), where=done > 0)
+
+
+def _sums(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
+    """How many ended by each cut-off, and their steps."""
+    place = np.searchsorted(steps, cuts, side="right")
+    many, spent = (np.concatenate([[0.0], np.cumsum(part)]) for part in (counts, counts * steps))
+    return many[place], spent[place]
+
+
+def expected_limits(
+    steps: Array, counts: Array, ended: Array, ended_counts: Array, trials: int, cuts: Array, level: float
+) -> tuple[Array, Array]:
+    """An interval of `expected` for each cut-off by itself.
+
+    The ends are quantiles of Σ wᵢ Dᵢ / Σ xᵢ Dᵢ, where wᵢ are the steps of trial i, xᵢ is 1 where it converged, and D
+    has a flat Dirichlet distribution: Rubin's Bayesian bootstrap, but with one more trial, the worst there can be (the
+    whole cut-off without success) for the upper end, the best (success after no step) for the lower one. This is
+    Gaffke's bound of the mean of a bounded variable (N. Gaffke, Math. Methods Stat. 14 (2005) 92) for w - r x with the
+    r that makes its mean zero; of steps that are all alike it is the interval of Clopper and Pearson for the rate.
+    No smaller coverage than the level is known of that bound, however few or skewed the values are. The interval by
+    the delta method and that by a plain bootstrap cover far less where few trials converged, or all but a few.
+
+    The distribution is that of a sum of gamma variables; its tail is found by the saddlepoint approximation of
+    Barndorff-Nielsen, off by at most 3 % of the tail, so nothing is drawn at random.
+
+    Returns:
+        The lower and the upper ends; inf above where nothing converged.
+    """
+    tail = NormalDist().inv_cdf(0.5 + level / 2)
+    atoms = np.concatenate([steps, ended, [0.0]])
+    success = np.concatenate([np.ones(len(steps)), np.zeros(len(ended) + 1)])
+    many = np.concatenate([counts, ended_counts, [0.0]])
+    # A row for each cut-off; the last column holds the trials that ran up to it.
+    weight = np.where(atoms <= cuts[:, None], many, 0.0)
+    weight[:, -1] = trials - weight[:, :-1].sum(axis=1)
+    spent = np.where(weight > 0, atoms, 0.0)
+    spent[:, -1] = cuts
+    one = np.ones(len(cuts))[:, None]
+    upper = np.hstack([weight[:, :-1], weight[:, -1:] + 1])
+    high = _quantile(spent, np.broadcast_to(success, spent.shape), upper, tail)
+    more = np.hstack([spent, 0 * one]), np.broadcast_to(np.append(success, 1.0), (len(cuts), len(atoms) + 1))
+    return _quantile(*more, np.hstack([weight, one]), -tail), high
+
+
+def simultaneous(
+    steps: Array, counts: Array, ended: Array, ended_counts: Array, trials: int, cuts: Array, least: float
+) -> float:
+    """The level of an interval for each cut-off at which all of them hold at once in 95 %.
+
+    The estimates of neighbouring cut-offs are alike. Where log ERT is normal, the largest of their scores is beyond q
+    with probability 2 (1 - Φ(q)) + (κ/π) exp(-q²/2) at most; κ is the length of their path, the sum of the angles
+    between neighbours whose cosines are their correlations (D. Naiman, Ann. Stat. 14 (1986) 896). The correlations
+    are those of the influence function min(T, c) / E[min(T, c)] - 1{converged by c} / P(converged by c).
+
+    Args:
+        least: the local level of `bands.local_level`; no higher one is returned.
+    """
+    from scipy.optimize import brentq
+
+    ratio = expected(steps, counts, ended, ended_counts, trials, cuts)
+    known = np.isfinite(ratio) & (ratio > 0)
+    cuts, ratio = cuts[known, None], ratio[known, None]
+    atoms, many = np.concatenate([steps, ended]), np.concatenate([counts, ended_counts])
+    success = np.concatenate([np.ones(len(steps)), np.zeros(len(ended))])
+    score = np.minimum(atoms, cuts) / ratio - success * (atoms <= cuts)
+    score = np.hstack([score, cuts / ratio]) * np.sqrt(np.append(many, trials - many.sum()))
+    length = np.sqrt((score * score).sum(axis=1))
+    score = score[length > 0] / length[length > 0, None]
+    cosines = (score[1:] * score[:-1]).sum(axis=1)
+    path = float(np.arccos(np.clip(cosines, -1, 1)).sum())
+
+    def excess(q: float) -> float:
+        return math.erfc(q / math.sqrt(2)) + path / math.pi * math.exp(-q * q / 2) - 0.05
+
+    return min(least, math.erf(brentq(excess, 1, 10) / math.sqrt(2)))
+
+
+def _quantile(spent: Array, success: Array, weight: Array, tail: float) -> Array:
+    """The normal score's quantile of Σ w G / Σ x G with gamma variables G of the shapes `weight`, for each row."""
+    have = (weight * success).sum(axis=1)
+    used = (weight * spent).sum(axis=1)
+    found = np.where(have > 0, 0.0, np.inf)
+    rows = np.flatnonzero((have > 0) & (used > 0))
+    if not len(rows):
+        return found
+    spent, success, weight = spent[rows], success[rows], weight[rows]
+    center = np.log(used[rows] / have[rows])
+    z = spent / np.exp(center)[:, None] - success
+    error = np.sqrt((weight * z * z).sum(axis=1)) / have[rows]
+    # The score is close to (distance / error), so a secant from there is soon at the end.
+    before, last = np.zeros((2, len(rows)))
+    now = np.minimum(abs(tail) * error, 3.0)
+    sign = 1.0 if tail > 0 else -1.0
+    todo = np.arange(len(rows))
+    for _ in range(_ROUNDS):
+        value = sign * _score(spent[todo], success[todo], weight[todo], center[todo] + sign * now[todo])
+        missing = abs(tail) - value
+        todo, value, missing = (part[np.abs(missing) > _CLOSE] for part in (todo, value, missing))
+        if not len(todo):
+            break
+        here = now[todo].copy()
+        slope = (value - last[todo]) / (here - before[todo])
+        now[todo] = np.clip(here + missing / slope, here / 3, here * 3 + error[todo])
+        before[todo], last[todo] = here, value
+    found[rows] = np.exp(center + sign * now)
+    return found
+
+
+def _score(spent: Array, success: Array, weight: Array, log_ratio: Array) -> Array:
+    """Barndorff-Nielsen's r* of P(Σ (w - r x) G ≤ 0), for each row.
+
+    The cumulant function is K(s) = -Σ weight log(1 - s z); it has its least value where K' = 0, which Newton's method,
+    damped as for a self-concordant function, finds.
+    """
+    scale = np.exp(log_ratio)[:, None]
+    z = spent / scale - success
+    s = np.zeros(len(z))
+    for _ in range(_NEWTON):
+        part = z / (1 - s[:, None] * z)
+        mass = weight * part
+        slope, curve = mass.sum(axis=1), (mass * part).sum(axis=1)
+        size = np.abs(slope) / np.sqrt(curve)
+        s -= slope / curve / np.where(size > 0.25, 1 + size, 1.0)
+        if size.max() < 1e-6:
+            break
+    part = 1 - s[:, None] * z
+    least = -(weight * np.log(part)).sum(axis=1)
+    curve = (weight * (z / part) ** 2).sum(axis=1)
+    w = np.sign(s) * np.sqrt(np.maximum(0.0, -2 * least))
+    u = s * np.sqrt(curve)
+    safe = np.abs(w) > 1e-4
+    ratio = np.divide(u, w, out=np.ones_like(w), where=safe)
+    return w + np.divide(np.log(ratio), w, out=np.zeros_like(w), where=safe)

@@ -1,0 +1,252 @@
+"""How long it takes until a trial has converged, and when it is better to begin anew: frames of all cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mcstudy.statistics import ratios
+from mcstudy.statistics.bands import LEVEL, band, clopper_pearson, local_level
+from mcstudy.statistics.frames import named, some_checks
+from mcstudy.statistics.survival import kaplan_meier, median, quantiles
+from mcstudy.statistics.tally import CONVERGED, Tally
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Cell, Plan
+
+Array = NDArray[np.float64]
+Estimate = tuple[float, float, float]
+"""A number and the ends of its interval."""
+
+CUT_OFFS: Final = 200
+"""Most cut-offs of one cell that intervals are made for; of more checks, some are looked at."""
+GOAL: Final = 0.99
+"""The chance of at least one success that `restarts_99` and `steps_99` are for."""
+_SHARES: Final = {"q10": 0.1, "median": 0.5, "q90": 0.9}
+_DIGITS: Final = 6
+"""Significant digits of the ends of intervals that are found by iteration."""
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """A cell's trials, and its cut-offs with what they cost."""
+
+    sums: Tally
+    budget: int
+    every: int
+    checks: int
+    cuts: Array
+    cost: Array
+    low: Array
+    high: Array
+    best: int | None
+
+    @property
+    def possible(self) -> NDArray[np.bool_]:
+        """Cut-offs that may be the best: the confidence set, all whose lower end is not above each upper end."""
+        return self.low <= self.high.min()
+
+
+def restarts(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
+    """What a success costs where trials are given up at each of the checks and begun anew.
+
+    Args:
+        plan: the cells.
+        known: their tallies.
+
+    Returns:
+        cell, the varied keys, trials, step (the cut-off), share (converged by then), ert (expected steps per success,
+        `ratios.expected`; inf without success), ert_low, ert_high (intervals that hold for all cut-offs of a cell at
+        once, in 95 %), best (the cut-off of the least ert; none without success), possible (whether it may be the
+        best): a row per cell and check after step 0, or for about `CUT_OFFS` of them.
+    """
+    import pandas as pd
+
+    frames = []
+    for cell in plan.cells:
+        found = _cell(cell, known[cell.id])
+        columns = {
+            "trials": found.sums.trials,
+            "step": found.cuts.astype(np.int64),
+            "share": _done(found.sums, found.cuts) / found.sums.trials,
+            "ert": found.cost,
+            "ert_low": found.low,
+            "ert_high": found.high,
+            "best": np.arange(len(found.cuts)) == (-1 if found.best is None else found.best),
+            "possible": found.possible,
+        }
+        frames.append(pd.DataFrame({**named(plan, cell), **columns}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def times(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
+    """How long it takes until a trial of each cell has converged, alone and with restarts: a row per cell.
+
+    Each number has the ends of a 95 % interval beside it, as columns of its name and ``_low`` and ``_high``. ``inf``
+    stands for steps beyond the budget and for costs without a bound; a cell is empty where there is nothing to tell.
+    Steps are those of checks, so they are known to one distance of checks (``every``).
+
+    Args:
+        plan: the cells.
+        known: their tallies.
+
+    Returns:
+        The columns of ``times.csv``: cell, a label for each varied key, trials, converged, budget (the most steps of
+        a trial), every (steps from check to check), and
+
+        - steps_q10, steps_median, steps_q90: of the trials that converged (type 7, as in ``rates.csv``; intervals from
+          order statistics);
+        - all_q10, all_median, all_q90: of all trials, those that fail never converging (the inverse of the cumulative
+          incidence);
+        - km_median: Kaplan and Meier's, as if those that diverged might have converged later as the others do; where
+          none diverged it is all_median;
+        - ert: expected steps per success where trials that fail are begun anew, at the whole budget;
+        - restarts_99: how many trainings it takes until one succeeds with a probability of 99 %, and steps_99: how
+          many steps, until then, in all;
+        - cutoff: the check after which to begin anew, the one of the least expected steps per success; cutoff_low and
+          cutoff_high: the first and the last check that may be it;
+        - ert_cutoff, restarts_99_cutoff, steps_99_cutoff: the same numbers with that cut-off. Their intervals are
+          simultaneous over all cut-offs, so they hold although the cut-off was chosen by the same trials.
+    """
+    import pandas as pd
+
+    return pd.DataFrame([{**named(plan, cell), **_row(_cell(cell, known[cell.id]))} for cell in plan.cells])
+
+
+def _cell(cell: Cell, sums: Tally) -> _Cell:
+    budget, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
+    ends = sums.steps.astype(np.float64), sums.counts.astype(np.float64)
+    gone = sums.diverged_steps.astype(np.float64), sums.diverged_counts.astype(np.float64)
+    # Only where something converges can the least be; and no training at all is no cut-off.
+    every_one = np.append(ends[0][ends[0] > 0], float(budget))
+    cost = ratios.expected(*ends, *gone, sums.trials, every_one)
+    chosen = None if np.isinf(cost).all() else every_one[len(cost) - 1 - int(np.argmin(cost[::-1]))]
+    cuts = some_checks(cell, sums, CUT_OFFS).astype(np.float64)
+    cuts = np.unique(np.append(cuts[cuts > 0], [budget if chosen is None else chosen, budget]))
+    ends, gone = (_merged(*part, cuts) for part in (ends, gone))
+    level = local_level(sums.trials, cell.checks)
+    level = ratios.simultaneous(*ends, *gone, sums.trials, cuts, level)
+    low, high = ratios.expected_limits(*ends, *gone, sums.trials, cuts, level)
+    cost = ratios.expected(*ends, *gone, sums.trials, cuts)
+    best = None if chosen is None else int(np.searchsorted(cuts, chosen))
+    return _Cell(sums, budget, every, cell.checks, cuts, cost, _rounded(low), _rounded(high), best)
+
+
+def _merged(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
+    """Steps between two cut-offs as their mean, where there are far more of them than cut-offs."""
+    if len(steps) <= 2 * CUT_OFFS:
+        return steps, counts
+    place = np.searchsorted(cuts, steps)
+    many = np.bincount(place, counts)
+    total = np.bincount(place, counts * steps)
+    used = many > 0
+    return total[used] / many[used], many[used]
+
+
+def _row(cell: _Cell) -> dict[str, Any]:
+    sums, budget = cell.sums, float(cell.budget)
+    converged, trials = sums.outcomes[CONVERGED], sums.trials
+    row: dict[str, Any] = {"trials": trials, "converged": converged, "budget": cell.budget, "every": cell.every}
+    shares = tuple(_SHARES.values())
+    nothing = [(math.nan, math.nan, math.nan)] * len(shares)
+    alone = quantiles(sums.steps, sums.counts, converged, shares, budget) if converged else nothing
+    together = quantiles(sums.steps, sums.counts, trials, shares, math.inf)
+    for (name, share), (_, low, high) in zip(_SHARES.items(), alone, strict=True):
+        row |= _columns(f"steps_{name}", (sums.quantile(share), low, high))
+    for name, found in zip(_SHARES, together, strict=True):
+        row |= _columns(f"all_{name}", found)
+    survival = kaplan_meier(sums.steps, sums.counts, sums.diverged_steps, sums.diverged_counts, trials)
+    row |= _columns("km_median", median(survival))
+    rate = (converged / trials, *map(float, clopper_pearson(converged, trials)))
+    row |= _columns("ert", _whole(cell)) | _columns("restarts_99", _restarts(rate))
+    row |= _columns("steps_99", _steps(cell, budget))
+    possible = np.flatnonzero(cell.possible)
+    first, last = int(possible[0]), int(possible[-1])
+    if cell.checks > CUT_OFFS:
+        # The checks between those that were looked at are as good as their neighbours.
+        first, last = max(0, first - 1), min(len(cell.cuts) - 1, last + 1)
+    at = cell.best
+    cut = cell.cuts[0] if at is None else cell.cuts[at]
+    row |= _columns("cutoff", (math.nan if at is None else cut, cell.cuts[first], cell.cuts[last]))
+    cost = (math.inf, cell.low.min(), math.inf) if at is None else (cell.cost[at], cell.low[at], cell.high[at])
+    low, high = band(_done(sums, np.array([cut])), trials, cell.checks)
+    share = (float(_done(sums, np.array([cut]))[0]) / trials, float(low[0]), float(high[0]))
+    return (
+        row
+        | _columns("ert_cutoff", cost)
+        | _columns("restarts_99_cutoff", _restarts(share))
+        | _columns("steps_99_cutoff", _steps(cell, cut))
+    )
+
+
+def _columns(name: str, found: Estimate) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, found), strict=True))
+
+
+def _whole(cell: _Cell) -> Estimate:
+    """Expected steps per success at the whole budget, with an interval of its own."""
+    sums = cell.sums
+    ends = (sums.steps, sums.counts), (sums.diverged_steps, sums.diverged_counts)
+    parts = [part for pair in ends for part in _merged(*(each.astype(np.float64) for each in pair), cell.cuts)]
+    cut = np.array([float(cell.budget)])
+    low, high = ratios.expected_limits(*parts, sums.trials, cut, LEVEL)
+    return float(cell.cost[-1]), float(_rounded(low)[0]), float(_rounded(high)[0])
+
+
+def _done(sums: Tally, cuts: Array) -> NDArray[np.int64]:
+    """How many had converged by each cut-off."""
+    found: NDArray[np.int64] = np.append(0, np.cumsum(sums.counts))[np.searchsorted(sums.steps, cuts, side="right")]
+    return found
+
+
+def _restarts(rate: Estimate) -> Estimate:
+    """Trainings until one succeeds with probability `GOAL`, of a rate and its interval."""
+    return _tries(rate[0]), _tries(rate[2]), _tries(rate[1])
+
+
+def _tries(rate: float) -> float:
+    if rate <= 0 or rate >= GOAL:
+        return math.inf if rate <= 0 else 1.0
+    # The slack keeps a quotient that is whole from becoming the next larger one.
+    return float(math.ceil(math.log1p(-GOAL) / math.log1p(-rate) - 1e-9))
+
+
+def _steps(cell: _Cell, cut: float) -> Estimate:
+    """Steps until one training succeeds with probability `GOAL`, where each is given up after `cut` steps.
+
+    All but the last take `cut` steps (those that diverge earlier are counted so, too), the last as many as it takes
+    for the rest of the probability. The ends are those of the simultaneous band of the share converged.
+    """
+    sums = cell.sums
+    within = sums.steps <= cut
+    steps = np.append(0.0, sums.steps[within])
+    done = np.append(0, np.cumsum(sums.counts[within]))
+    if within.any() and sums.steps[0] == 0:
+        done[0] = sums.counts[0]
+    low, high = band(done, sums.trials, cell.checks)
+    found = []
+    for share in (done / sums.trials, high, low):
+        tries = _tries(float(share[-1]))
+        if math.isinf(tries):
+            found.append(math.inf)
+            continue
+        left = 1 - (1 - GOAL) / (1 - float(share[-1])) ** (tries - 1) if tries > 1 else GOAL
+        place = min(int(np.searchsorted(share, left - 1e-12)), len(steps) - 1)
+        found.append((tries - 1) * cut + float(steps[place]))
+    return found[0], found[1], found[2]
+
+
+def _rounded(values: Array) -> Array:
+    """To `_DIGITS` significant digits, so that no processor's last bit is seen."""
+    found = values.copy()
+    some = np.isfinite(values) & (values > 0)
+    unit = 10.0 ** (_DIGITS - 1 - np.floor(np.log10(values[some])))
+    found[some] = np.round(values[some] * unit) / unit
+    return found
