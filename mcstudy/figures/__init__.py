@@ -17,6 +17,7 @@ from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
 from mcstudy.figures.paths import draw_paths
 from mcstudy.figures.probes import draw_probes
+from mcstudy.figures.restarts import draw_restarts
 from mcstudy.figures.size import draw_size
 from mcstudy.figures.starts import draw_starts
 from mcstudy.figures.style import png, theme, uncollected
@@ -138,7 +139,18 @@ FIGURES: dict[str, Drawing] = {
             "How fast it learns",
             "curves",
             draw_curves,
-            "Share of the trials that had converged by each check, with pointwise 95 % Wilson bands.",
+            "Share of the trials that had converged by each check, with simultaneous 95 % bands: each holds at all "
+            "checks at once.",
+        ),
+        Drawing(
+            "restarts",
+            "When to restart",
+            "restarts",
+            draw_restarts,
+            "Expected steps per success where each training that has not converged is given up after so many steps and "
+            "begun anew (ERT), with 95 % bands that hold at all cut-offs at once; both axes are logarithmic. A mark "
+            "stands at the best cut-off, the thick part of the line at all that may be it. Without a success there is "
+            "no line.",
         ),
         Drawing(
             "losses",

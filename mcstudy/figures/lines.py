@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MARKS = 6
 _MOST_PANELS = 32
-_LEGEND_WIDTH = 1.3
+LEGEND_WIDTH = 1.3
 """Inches of a label in a panel's own legend."""
 _SPAN = 100.0
 """Most that the axis of losses spans above the losses at the start, and below the lowest threshold."""
@@ -45,7 +45,7 @@ def draw_curves(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
         style.plain_percent(axes, "y")
 
     ylabel = "share of trials\nconverged (%)"
-    yield from _draw(percent, _by_colour(percent, keys), "share", ("low", "high"), ylabel, finish)
+    yield from _draw(percent, by_colour(percent, keys), "share", ("low", "high"), ylabel, finish)
 
 
 def draw_losses(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
@@ -78,7 +78,7 @@ def draw_losses(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
 
     apart = _by_panel(shown, keys)
     band = ("q10", "q90") if apart else None
-    yield from _draw(shown, apart or _by_colour(shown, keys), "median", band, "evaluation loss", finish, edged=True)
+    yield from _draw(shown, apart or by_colour(shown, keys), "median", band, "evaluation loss", finish, edged=True)
 
 
 def _draw(
@@ -98,10 +98,10 @@ def _draw(
     plain = 2.2 if count == 1 else 1.7 if count <= 6 else 1.2
     sheet = Sheet(
         left=0.78,
-        height=lambda panel: max(1.15, _legend_height(panel.levels)) if own_legends else plain,
+        height=lambda panel: max(1.15, legend_height(panel.levels)) if own_legends else plain,
         xlabel="steps",
         ylabel=ylabel,
-        legend=None if own_legends or hue is None else (hue, _handles(len(hues)), hues),
+        legend=None if own_legends or hue is None else (hue, handles(len(hues)), hues),
         most=2 if own_legends else 4 if count > 24 else 3,
         inner=1.75 if own_legends else 0.0,
     )
@@ -113,18 +113,18 @@ def _draw(
             _steps(axes, shared or float(panel.rows["step"].max()))
             _lines(axes, panel, hue, panel.levels if own_legends else hues, line, band, edged)
             if own_legends:
-                texts = [style.wrapped(level, _LEGEND_WIDTH) for level in panel.levels]
+                texts = [style.wrapped(level, LEGEND_WIDTH) for level in panel.levels]
                 place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
-                axes.legend(_handles(len(texts)), texts, **place, labelspacing=0.3, handlelength=2.2, borderpad=0.2)
+                axes.legend(handles(len(texts)), texts, **place, labelspacing=0.3, handlelength=2.2, borderpad=0.2)
         yield page_of(figure, placed)
 
 
-def _legend_height(names: Sequence[str]) -> float:
+def legend_height(names: Sequence[str]) -> float:
     """Height of a panel's own legend, inches."""
-    return 0.1 + sum(0.16 + 0.115 * style.wrapped(name, _LEGEND_WIDTH).count("\n") for name in names)
+    return 0.1 + sum(0.16 + 0.115 * style.wrapped(name, LEGEND_WIDTH).count("\n") for name in names)
 
 
-def _by_colour(frame: pd.DataFrame, keys: Sequence[str]) -> Arranged:
+def by_colour(frame: pd.DataFrame, keys: Sequence[str]) -> Arranged:
     """Lines of one key in each panel, a panel for each combination of the others.
 
     Where no key has few enough levels for colours, the levels of the shortest are dealt out to several panels.
@@ -196,7 +196,8 @@ def _lines(
                 axes.plot(columns["step"], edge, color=color, linestyle=style.DASHES[number], linewidth=0.7)
 
 
-def _handles(count: int) -> list[Any]:
+def handles(count: int) -> list[Any]:
+    """What a legend shows of the first so many levels."""
     from matplotlib.lines import Line2D
 
     looks = zip(style.colors()[:count], style.DASHES, style.MARKERS, strict=False)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLES", "write"]
 
-TABLES = ("rates", "comparisons", "claims")
+TABLES = ("rates", "comparisons", "times", "claims")
 """The frames that are written as CSV; claims are there where a study makes some."""
 
 
@@ -94,6 +94,8 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         "rates": statistics.rates(plan, store, trials, known),
         "curves": statistics.curves(plan, store, trials, known),
         "losses": statistics.losses(plan, store, trials),
+        "restarts": statistics.restarts(plan, known),
+        "times": statistics.times(plan, known),
         "comparisons": statistics.comparisons(plan, known),
         "judge": statistics.Judge.of(plan, known),
     }

@@ -33,6 +33,7 @@ from mcstudy.report.size import size
 from mcstudy.report.solutions import solutions
 from mcstudy.report.starts import starts
 from mcstudy.report.tables import tables
+from mcstudy.report.times import times
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +53,14 @@ _DEFINITIONS = {
 _TEXTS: dict[str, Callable[[Any, tuple[str, ...]], list[Block]]] = {
     "size": size,
     "causes": causes,
+    "restarts": times,
     "starts": starts,
     "surfaces": solutions,
 }
 """What stands between the heading of a figure and the figure, made of the frame or the closeup that it draws."""
+
+_TEXT_FRAMES = {"restarts": "times"}
+"""The frames of texts that tell of another than their figure draws."""
 
 
 def build(
@@ -80,8 +85,9 @@ def build(
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     for name, drawing in FIGURES.items():
         found = []
-        if name in _TEXTS and drawing.frame in frames:
-            found = _TEXTS[name](frames[drawing.frame], plan.keys)
+        told = _TEXT_FRAMES.get(name, drawing.frame)
+        if name in _TEXTS and told in frames:
+            found = _TEXTS[name](frames[told], plan.keys)
         if name in images and images[name].pages:
             found += _pictures(images[name], drawing)
         if found:

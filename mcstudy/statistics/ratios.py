@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +23,29 @@ _NEWTON, _ROUNDS = 60, 60
 _CLOSE: Final = 1e-6
 
 
-def expected(steps: Array, counts: Array, ended: Array, ended_counts: Array, trials: int, cuts: Array) -> Array:
-    """Expected steps per success for each cut-off: inf where nothing converged by then.
+class Ends(NamedTuple):
+    """When the trials of a cell ended; all that are not counted ran to the last step.
 
-    Args:
+    Attributes:
         steps, counts: (k,) at which trials converged and how many, ascending.
         ended, ended_counts: (d,) likewise of the trials that diverged.
         trials: all of them.
-        cuts: (c,) cut-offs, in steps.
     """
-    done, spent = _sums(steps, counts, cuts)
-    gone, lost = _sums(ended, ended_counts, cuts)
-    total = spent + lost + (trials - done - gone) * cuts
-    return np.divide(total, done, out=np.full(len(cuts), np.inf), where=done > 0)
+
+    steps: Array
+    counts: Array
+    ended: Array
+    ended_counts: Array
+    trials: int
+
+
+def expected(ends: Ends, cuts: Array) -> Array:
+    """Expected steps per success for each of the cut-offs (in steps): inf where nothing converged by then."""
+    done, spent = _sums(ends.steps, ends.counts, cuts)
+    gone, lost = _sums(ends.ended, ends.ended_counts, cuts)
+    total = spent + lost + (ends.trials - done - gone) * cuts
+    found: Array = np.divide(total, done, out=np.full(len(cuts), np.inf), where=done > 0)
+    return found
 
 
 def _sums(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
@@ -45,9 +55,7 @@ def _sums(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
     return many[place], spent[place]
 
 
-def expected_limits(
-    steps: Array, counts: Array, ended: Array, ended_counts: Array, trials: int, cuts: Array, level: float
-) -> tuple[Array, Array]:
+def expected_limits(ends: Ends, cuts: Array, level: float) -> tuple[Array, Array]:
     """An interval of `expected` for each cut-off by itself.
 
     The ends are quantiles of Σ wᵢ Dᵢ / Σ xᵢ Dᵢ, where wᵢ are the steps of trial i, xᵢ is 1 where it converged, and D
@@ -65,6 +73,7 @@ def expected_limits(
         The lower and the upper ends; inf above where nothing converged.
     """
     tail = NormalDist().inv_cdf(0.5 + level / 2)
+    steps, counts, ended, ended_counts, trials = ends
     atoms = np.concatenate([steps, ended, [0.0]])
     success = np.concatenate([np.ones(len(steps)), np.zeros(len(ended) + 1)])
     many = np.concatenate([counts, ended_counts, [0.0]])
@@ -80,9 +89,7 @@ def expected_limits(
     return _quantile(*more, np.hstack([weight, one]), -tail), high
 
 
-def simultaneous(
-    steps: Array, counts: Array, ended: Array, ended_counts: Array, trials: int, cuts: Array, least: float
-) -> float:
+def simultaneous(ends: Ends, cuts: Array, most: float) -> float:
     """The level of an interval for each cut-off at which all of them hold at once in 95 %.
 
     The estimates of neighbouring cut-offs are alike. Where log ERT is normal, the largest of their scores is beyond q
@@ -91,11 +98,14 @@ def simultaneous(
     are those of the influence function min(T, c) / E[min(T, c)] - 1{converged by c} / P(converged by c).
 
     Args:
-        least: the local level of `bands.local_level`; no higher one is returned.
+        ends: of the trials of one cell.
+        cuts: (c,) cut-offs, ascending.
+        most: the highest level that is returned, that of `bands.local_level`.
     """
     from scipy.optimize import brentq
 
-    ratio = expected(steps, counts, ended, ended_counts, trials, cuts)
+    ratio = expected(ends, cuts)
+    steps, counts, ended, ended_counts, trials = ends
     known = np.isfinite(ratio) & (ratio > 0)
     cuts, ratio = cuts[known, None], ratio[known, None]
     atoms, many = np.concatenate([steps, ended]), np.concatenate([counts, ended_counts])
@@ -110,7 +120,7 @@ def simultaneous(
     def excess(q: float) -> float:
         return math.erfc(q / math.sqrt(2)) + path / math.pi * math.exp(-q * q / 2) - 0.05
 
-    return min(least, math.erf(brentq(excess, 1, 10) / math.sqrt(2)))
+    return min(most, math.erf(brentq(excess, 1, 10) / math.sqrt(2)))
 
 
 def _quantile(spent: Array, success: Array, weight: Array, tail: float) -> Array:
@@ -133,7 +143,8 @@ def _quantile(spent: Array, success: Array, weight: Array, tail: float) -> Array
     for _ in range(_ROUNDS):
         value = sign * _score(spent[todo], success[todo], weight[todo], center[todo] + sign * now[todo])
         missing = abs(tail) - value
-        todo, value, missing = (part[np.abs(missing) > _CLOSE] for part in (todo, value, missing))
+        left = np.abs(missing) > _CLOSE
+        todo, value, missing = todo[left], value[left], missing[left]
         if not len(todo):
             break
         here = now[todo].copy()
@@ -168,4 +179,5 @@ def _score(spent: Array, success: Array, weight: Array, log_ratio: Array) -> Arr
     u = s * np.sqrt(curve)
     safe = np.abs(w) > 1e-4
     ratio = np.divide(u, w, out=np.ones_like(w), where=safe)
-    return w + np.divide(np.log(ratio), w, out=np.zeros_like(w), where=safe)
+    found: Array = w + np.divide(np.log(ratio), w, out=np.zeros_like(w), where=safe)
+    return found

@@ -51,7 +51,8 @@ class _Cell:
     @property
     def possible(self) -> NDArray[np.bool_]:
         """Cut-offs that may be the best: the confidence set, all whose lower end is not above each upper end."""
-        return self.low <= self.high.min()
+        found: NDArray[np.bool_] = self.low <= self.high.min()
+        return found
 
 
 def restarts(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
@@ -122,32 +123,41 @@ def times(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
 
 def _cell(cell: Cell, sums: Tally) -> _Cell:
     budget, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
-    ends = sums.steps.astype(np.float64), sums.counts.astype(np.float64)
-    gone = sums.diverged_steps.astype(np.float64), sums.diverged_counts.astype(np.float64)
+    ends = _ends(sums)
     # Only where something converges can the least be; and no training at all is no cut-off.
-    every_one = np.append(ends[0][ends[0] > 0], float(budget))
-    cost = ratios.expected(*ends, *gone, sums.trials, every_one)
-    chosen = None if np.isinf(cost).all() else every_one[len(cost) - 1 - int(np.argmin(cost[::-1]))]
+    likely = np.append(ends.steps[ends.steps > 0], float(budget))
+    cost = ratios.expected(ends, likely)
+    chosen = None if np.isinf(cost).all() else likely[len(cost) - 1 - int(np.argmin(cost[::-1]))]
     cuts = some_checks(cell, sums, CUT_OFFS).astype(np.float64)
     cuts = np.unique(np.append(cuts[cuts > 0], [budget if chosen is None else chosen, budget]))
-    ends, gone = (_merged(*part, cuts) for part in (ends, gone))
-    level = local_level(sums.trials, cell.checks)
-    level = ratios.simultaneous(*ends, *gone, sums.trials, cuts, level)
-    low, high = ratios.expected_limits(*ends, *gone, sums.trials, cuts, level)
-    cost = ratios.expected(*ends, *gone, sums.trials, cuts)
+    ends = _merged(ends, cuts)
+    level = ratios.simultaneous(ends, cuts, local_level(sums.trials, cell.checks))
+    low, high = ratios.expected_limits(ends, cuts, level)
+    cost = ratios.expected(_ends(sums), cuts)
     best = None if chosen is None else int(np.searchsorted(cuts, chosen))
     return _Cell(sums, budget, every, cell.checks, cuts, cost, _rounded(low), _rounded(high), best)
 
 
-def _merged(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
+def _ends(sums: Tally) -> ratios.Ends:
+    steps, counts, ended, many = (
+        part.astype(np.float64) for part in (sums.steps, sums.counts, sums.diverged_steps, sums.diverged_counts)
+    )
+    return ratios.Ends(steps, counts, ended, many, sums.trials)
+
+
+def _merged(ends: ratios.Ends, cuts: Array) -> ratios.Ends:
     """Steps between two cut-offs as their mean, where there are far more of them than cut-offs."""
-    if len(steps) <= 2 * CUT_OFFS:
-        return steps, counts
+    if len(ends.steps) + len(ends.ended) <= 2 * CUT_OFFS:
+        return ends
+    converged, diverged = _means(ends.steps, ends.counts, cuts), _means(ends.ended, ends.ended_counts, cuts)
+    return ratios.Ends(*converged, *diverged, ends.trials)
+
+
+def _means(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
     place = np.searchsorted(cuts, steps)
-    many = np.bincount(place, counts)
-    total = np.bincount(place, counts * steps)
-    used = many > 0
-    return total[used] / many[used], many[used]
+    many = np.bincount(place, counts, len(cuts)).astype(np.float64)
+    total = np.bincount(place, counts * steps, len(cuts)).astype(np.float64)
+    return total[many > 0] / many[many > 0], many[many > 0]
 
 
 def _row(cell: _Cell) -> dict[str, Any]:
@@ -164,8 +174,8 @@ def _row(cell: _Cell) -> dict[str, Any]:
         row |= _columns(f"all_{name}", found)
     survival = kaplan_meier(sums.steps, sums.counts, sums.diverged_steps, sums.diverged_counts, trials)
     row |= _columns("km_median", median(survival))
-    rate = (converged / trials, *map(float, clopper_pearson(converged, trials)))
-    row |= _columns("ert", _whole(cell)) | _columns("restarts_99", _restarts(rate))
+    tries = _restarts(converged / trials, *clopper_pearson(converged, trials))
+    row |= _columns("ert", _whole(cell)) | _columns("restarts_99", tries)
     row |= _columns("steps_99", _steps(cell, budget))
     possible = np.flatnonzero(cell.possible)
     first, last = int(possible[0]), int(possible[-1])
@@ -175,13 +185,14 @@ def _row(cell: _Cell) -> dict[str, Any]:
     at = cell.best
     cut = cell.cuts[0] if at is None else cell.cuts[at]
     row |= _columns("cutoff", (math.nan if at is None else cut, cell.cuts[first], cell.cuts[last]))
-    cost = (math.inf, cell.low.min(), math.inf) if at is None else (cell.cost[at], cell.low[at], cell.high[at])
-    low, high = band(_done(sums, np.array([cut])), trials, cell.checks)
-    share = (float(_done(sums, np.array([cut]))[0]) / trials, float(low[0]), float(high[0]))
+    least = (math.inf, float(cell.low.min()), math.inf)
+    cost = least if at is None else (float(cell.cost[at]), float(cell.low[at]), float(cell.high[at]))
+    done = _done(sums, np.array([cut]))
+    tries = _restarts(done[0] / trials, *band(done[0], trials, cell.checks))
     return (
         row
         | _columns("ert_cutoff", cost)
-        | _columns("restarts_99_cutoff", _restarts(share))
+        | _columns("restarts_99_cutoff", tries)
         | _columns("steps_99_cutoff", _steps(cell, cut))
     )
 
@@ -192,11 +203,8 @@ def _columns(name: str, found: Estimate) -> dict[str, float]:
 
 def _whole(cell: _Cell) -> Estimate:
     """Expected steps per success at the whole budget, with an interval of its own."""
-    sums = cell.sums
-    ends = (sums.steps, sums.counts), (sums.diverged_steps, sums.diverged_counts)
-    parts = [part for pair in ends for part in _merged(*(each.astype(np.float64) for each in pair), cell.cuts)]
-    cut = np.array([float(cell.budget)])
-    low, high = ratios.expected_limits(*parts, sums.trials, cut, LEVEL)
+    ends = _merged(_ends(cell.sums), cell.cuts)
+    low, high = ratios.expected_limits(ends, np.array([float(cell.budget)]), LEVEL)
     return float(cell.cost[-1]), float(_rounded(low)[0]), float(_rounded(high)[0])
 
 
@@ -206,9 +214,9 @@ def _done(sums: Tally, cuts: Array) -> NDArray[np.int64]:
     return found
 
 
-def _restarts(rate: Estimate) -> Estimate:
-    """Trainings until one succeeds with probability `GOAL`, of a rate and its interval."""
-    return _tries(rate[0]), _tries(rate[2]), _tries(rate[1])
+def _restarts(rate: float, low: NDArray[Any], high: NDArray[Any]) -> Estimate:
+    """Trainings until one succeeds with probability `GOAL`, of a rate and the ends of its interval."""
+    return _tries(rate), _tries(float(high)), _tries(float(low))
 
 
 def _tries(rate: float) -> float:
