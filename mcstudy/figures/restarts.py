@@ -36,7 +36,8 @@ def draw_restarts(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     if known.empty:
         return
     hue, cut, own_legends = by_colour(known, keys)
-    hues = levels(known, hue)
+    # Colours are those of the other figures, so cells that are not drawn keep theirs.
+    hues = levels(known if own_legends else frame, hue)
     count = sum(len(part.panels) for part in cut)
     plain = 2.4 if count == 1 else 1.8 if count <= 6 else 1.35
     sheet = Sheet(
