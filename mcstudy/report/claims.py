@@ -69,7 +69,8 @@ def verdict(frame: pd.DataFrame) -> str:
         return f"The one claim is {grades[0]}{cells}."
     parts = [f"{count} {'is' if count == 1 else 'are'} {grade}" for grade, count in found]
     if len(found) == 1:
-        return f"All {len(grades)} claims are {grades[0]}{cells}."
+        every = "Both" if len(grades) == 2 else f"All {len(grades)}"
+        return f"{every} claims are {grades[0]}{cells}."
     listed = "".join(str(item) for item in words.listed(parts))
     return f"Of {words.count(len(grades), 'claim')}{cells}, {listed}."
 
