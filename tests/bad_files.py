@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bad_claims import BAD_CLAIMS
 from bad_file import GOOD, GRID, ROWS, TABLE, TASK, WHERE, BadFile, added, changed, table
 from bad_options import BAD_OPTIONS
 from bad_values import BAD_VALUES
@@ -11,6 +12,7 @@ __all__ = ["BAD_FILES", "GOOD", "ROWS", "TABLE", "BadFile"]
 BAD_FILES = [
     *BAD_VALUES,
     *BAD_OPTIONS,
+    *BAD_CLAIMS,
     # how settings go together
     BadFile("a full batch of fresh points", changed("batch = 10", 'batch = "all"'), "$.task.batch", ("fresh",)),
     BadFile("epochs of fresh points", changed("steps = 50", "epochs = 5"), "$.train.epochs", ("fresh", "steps")),
@@ -230,11 +232,5 @@ BAD_FILES = [
     ),
     BadFile(
         "until", changed("seed = 7", "seed = 7\nuntil = { decided = 0.02 }"), "$.study.until", ("not supported yet",)
-    ),
-    BadFile(
-        "a claim",
-        added('[[claim]]\nwhere = { activation = "relu" }\nrate = 0.5\nsource = "a paper"'),
-        "$.claim",
-        ("not supported yet",),
     ),
 ]

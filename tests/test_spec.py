@@ -267,7 +267,11 @@ RICH = {
         "task.order": ["sequential", "shuffled"],
     },
     "where": [{"match": {"activation": "relu"}, "set": {"train.epochs": 3}}],
-    "claim": [],
+    "claim": [
+        {"where": {"activation": "relu"}, "rate": 0.5, "trials": 50, "within": 0.1, "source": "a paper"},
+        {"where": {}, "outcome": "dead", "at_least": 0.1, "at_most": 0.2, "source": "a paper"},
+        {"order": [{"activation": "relu"}, {"activation": {"name": "elu", "alpha": 0.5}}], "source": "a paper"},
+    ],
 }
 
 

@@ -76,18 +76,18 @@ def verdict(frame: pd.DataFrame) -> str:
 
 
 def stated(plan: Plan, row: Mapping[str, Any]) -> Text:
-    """A claim in words: `relu`, `sgd(lr=0.01)`: 50 % converge."""
+    """A claim in words: ``relu, sgd(lr=0.01): 50 % converge``."""
     claim = plan.study.claim[row["claim"] - 1]
     if claim.order is not None:
         raw = plan.study.data["claim"][row["claim"] - 1]
         sides = [_match(raw.get("where", {}) | side) for side in raw["order"]]
         return (*sides[0], " converges more often than ", *sides[1])
-    cell = words.cell(row, plan.keys)
+    cell: Text = (*words.cell(row, plan.keys), ": ") if plan.keys else ()
     runs = f" of {words.count(claim.trials)} runs" if claim.trials else ""
     if claim.steps_median is not None:
         runs = f" (of {words.count(claim.trials, 'run')} that converge)" if claim.trials else ""
-        return (*cell, f": a median of {_plain(claim.steps_median)} steps{runs}")
-    return (*cell, f": {_bounds(claim)}{runs} {_SHARES[claim.outcome]}")
+        return (*cell, f"a median of {_plain(claim.steps_median)} steps{runs}")
+    return (*cell, f"{_bounds(claim)}{runs} {_SHARES[claim.outcome]}")
 
 
 def _bounds(claim: Any) -> str:
@@ -157,12 +157,12 @@ def why(plan: Plan, row: Mapping[str, Any]) -> str:
         span = f"{words.steps(max(0, region[0]))} to {words.steps(region[1])}"
         if not claim.trials:
             return f"{_BETWEEN[grade]} {span}"
-        runs = f"{words.count(claim.trials)} of our runs has a median of {span} steps at the most"
-        return {
-            "confirmed": f"a sample of {runs}, and theirs is well inside",
-            "contradicted": f"a sample of {runs}, and theirs is not",
-            "undecided": f"a sample of {runs}, and theirs is near an end of that",
-        }[grade]
+        theirs = {
+            "confirmed": "so does theirs",
+            "contradicted": "theirs does not",
+            "undecided": "theirs is near an end",
+        }
+        return f"the median of {words.count(claim.trials)} of our runs lies within {span}; {theirs[grade]}"
     if not claim.trials:
         return f"{_BETWEEN[grade]} {_span(region)}"
     runs = words.count(claim.trials, "run")
@@ -211,8 +211,8 @@ def _notes(frame: pd.DataFrame) -> Iterator[str]:
     sampled = frame["sample"].notna()
     if (sampled & frame["statement"].isin(["rate", "at_least", "at_most"])).any():
         yield (
-            "A published number from few runs has an interval of its own: it is contradicted where the difference of "
-            "the two samples cannot be chance."
+            "A published number from so many runs has an interval of its own: it is contradicted where the interval "
+            "of the difference of both samples leaves out 0."
         )
     if "steps_median" in kinds:
         yield "The interval of a median lies between two of the trials' numbers of steps, whatever their distribution."

@@ -49,8 +49,16 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class _Graded:
-    """What came out for one comparison; NaN for what it has none of."""
+class Graded:
+    """What came out for one comparison.
+
+    Attributes:
+        ours: our number: a rate, a median of steps, a difference of rates.
+        low, high: the ends of its interval.
+        grade: one of `GRADES`.
+        region: what the claim allows, or what the published sample may be (see `claims`).
+        difference: the interval of our rate minus that of the published sample; NaN without a sample.
+    """
 
     ours: float
     low: float
@@ -132,11 +140,11 @@ def overall(grades: Sequence[str]) -> str:
 
 def _graded(
     claim: Any, selection: Any, cells: Sequence[Cell], known: Mapping[str, Tally], interval: Interval, level: float
-) -> Iterator[tuple[Cell | None, int, _Graded]]:
+) -> Iterator[tuple[Cell | None, int, Graded]]:
     """The comparisons of one claim: the cell (None for an order), its trials and what came out."""
     if claim.order is not None:
         sides = [[known[cells[i].id] for i in side] for side in selection]
-        yield None, min(one.trials for side in sides for one in side), _order(claim, sides, level)
+        yield None, min(one.trials for side in sides for one in side), order(claim, sides, level)
         return
     for cell in (cells[i] for i in selection.cells):
         sums = known[cell.id]
@@ -158,7 +166,7 @@ def against(low: float, high: float, region: tuple[float, float]) -> str:
     return "confirmed" if region[0] <= low and high <= region[1] else "undecided"
 
 
-def share(claim: Any, count: int, trials: int, interval: Interval, level: float) -> _Graded:
+def share(claim: Any, count: int, trials: int, interval: Interval, level: float) -> Graded:
     """A claim on a rate or on its bounds, by a count of trials."""
     ours = count / trials
     low, high = interval(count, trials, level)
@@ -170,7 +178,7 @@ def share(claim: Any, count: int, trials: int, interval: Interval, level: float)
             at_least = at_most = claim.rate
             margin = MARGIN if claim.within is None else claim.within
         region = at_least - margin, at_most + margin
-        return _Graded(ours, low, high, against(low, high, region), region)
+        return Graded(ours, low, high, against(low, high, region), region)
     if claim.rate is not None:
         theirs = claim.rate * claim.trials
         own = wilson(theirs, claim.trials, level)
@@ -189,10 +197,10 @@ def share(claim: Any, count: int, trials: int, interval: Interval, level: float)
         grade = "contradicted"
     elif against(low, high, region) == "confirmed":
         grade = "confirmed"
-    return _Graded(ours, low, high, grade, region, difference)
+    return Graded(ours, low, high, grade, region, difference)
 
 
-def median(claim: Any, sums: Tally, every: int, last: int, level: float) -> _Graded:
+def median(claim: Any, sums: Tally, every: int, last: int, level: float) -> Graded:
     """A claim on the median of the steps of the converged.
 
     Args:
@@ -216,7 +224,7 @@ def median(claim: Any, sums: Tally, every: int, last: int, level: float) -> _Gra
     if claim.trials is None:
         margin = max(every, STEPS_MARGIN * published) if claim.within is None else claim.within
         region = published - margin, published + margin
-        return _Graded(ours, low, high, against(low, high, region) if n else "undecided", region)
+        return Graded(ours, low, high, against(low, high, region) if n else "undecided", region)
     margin = every if claim.within is None else claim.within
     half = (1 + level) / 2
     lower, upper = median_quantiles(claim.trials, half)
@@ -226,16 +234,17 @@ def median(claim: Any, sums: Tally, every: int, last: int, level: float) -> _Gra
         grade = "confirmed" if n else "undecided"
     else:
         grade = "undecided" if region[0] <= published <= region[1] else "contradicted"
-    return _Graded(ours, low, high, grade, region)
+    return Graded(ours, low, high, grade, region)
 
 
-def _order(claim: Any, sides: Sequence[Sequence[Tally]], level: float) -> _Graded:
+def order(claim: Any, sides: Sequence[Sequence[Tally]], level: float) -> Graded:
+    """A claim that the first of two groups of cells has the higher rates, over the trials that all of them have."""
     trials = min(one.trials for side in sides for one in side)
     total, squares = differences(sides[0], sides[1], trials)
     low, high = paired_difference(total, squares, trials, level)
     margin = claim.within or 0.0
     grade = "confirmed" if low > 0 else ("contradicted" if high < -margin else "undecided")
-    return _Graded(total / trials, low, high, grade, (-margin, 1.0))
+    return Graded(total / trials, low, high, grade, (-margin, 1.0))
 
 
 def differences(first: Sequence[Tally], second: Sequence[Tally], trials: int) -> tuple[float, float]:
