@@ -1,6 +1,7 @@
 """Trials to frames: rates with intervals, curves, loss quantiles, grades of claims. Computes, draws nothing."""
 
 from mcstudy.statistics.best import best
+from mcstudy.statistics import sequences
 from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
 from mcstudy.statistics.compare import LEVEL, MARGIN, VERDICTS, comparisons
@@ -40,6 +41,7 @@ __all__ = [
     "percent_decimals",
     "rates",
     "restarts",
+    "sequences",
     "tallies",
     "tally",
     "times",
