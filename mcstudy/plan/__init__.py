@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcstudy.plan.axes import Axis, Point, find_axes
 from mcstudy.plan.cells import Cell, Plan, Trials, make_plan
 from mcstudy.plan.claims import Selection
 from mcstudy.plan.labels import label
@@ -11,12 +12,15 @@ from mcstudy.plan.tables import Table
 
 __all__ = [
     "ARITHMETIC",
+    "Axis",
     "Cell",
     "Layer",
     "Plan",
+    "Point",
     "Selection",
     "Table",
     "Trials",
+    "find_axes",
     "label",
     "make_plan",
     "network_layers",
