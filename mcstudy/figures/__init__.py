@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mcstudy.figures.axes import draw_axes
 from mcstudy.figures.basins import draw_basins
 from mcstudy.figures.cells import draw_causes, draw_outcomes, draw_rates
 from mcstudy.figures.comparisons import draw_comparisons
+from mcstudy.figures.interactions import draw_interactions
 from mcstudy.figures.landscapes import draw_landscapes
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
@@ -110,6 +112,26 @@ FIGURES: dict[str, Drawing] = {
             draw_size,
             "Share of the trials that converged against the number of parameters (on a logarithmic scale), with "
             "95 % Wilson intervals.",
+        ),
+        Drawing(
+            "axes",
+            "Rates over a number",
+            "axes",
+            draw_axes,
+            "Share of the trials that converged, over a number that the study varies: lines with pointwise 95 % Wilson "
+            "bands, or a map of two such numbers (percentages in the cells where they fit). Thick edges mark the "
+            "highest rate of a line or map, thin ones those that are not shown to be lower (McNemar's exact test, "
+            "Holm-adjusted, 5 %).",
+        ),
+        Drawing(
+            "interactions",
+            "Main effects and interactions",
+            "effects",
+            draw_interactions,
+            "Main effects: how many times the average odds of converging a level has, over all levels of the other "
+            "keys (dots, with pointwise 95 % intervals). Then, for the pair of keys whose interaction explains most, "
+            "by how much the log odds of two levels together differ from what each adds by itself (bold: clear after "
+            "Holm's adjustment).",
         ),
         Drawing(
             "outcomes",

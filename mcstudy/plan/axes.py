@@ -97,7 +97,9 @@ def _axis(key: str, levels: tuple[Level, ...]) -> Axis | None:
     names = [label(level.raw, None, level.value) for level in levels]
     if key == _HIDDEN:
         return _made(key, "units", "units of each hidden layer", list(_widths(levels, names)))
-    spots = [_Spot(name, "", x) for level, name in zip(levels, names, strict=True) if (x := _number(level.value)) is not None]
+    spots = [
+        _Spot(name, "", x) for level, name in zip(levels, names, strict=True) if (x := _number(level.value)) is not None
+    ]
     return _made(key, key, key, spots)
 
 

@@ -94,6 +94,8 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         "rates": statistics.rates(plan, store, trials, known),
         "curves": statistics.curves(plan, store, trials, known),
         "losses": statistics.losses(plan, store, trials),
+        "axes": statistics.axes(plan, known),
+        "effects": statistics.effects(plan, known),
         "restarts": statistics.restarts(plan, known),
         "times": statistics.times(plan, known),
         "comparisons": statistics.comparisons(plan, known),

@@ -13,6 +13,7 @@ from mcstudy.figures import FIGURES, Drawing, Drawn
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.report import words
 from mcstudy.report.answer import answer
+from mcstudy.report.axes import axes
 from mcstudy.report.causes import causes
 from mcstudy.report.claims import claims
 from mcstudy.report.document import (
@@ -28,6 +29,7 @@ from mcstudy.report.document import (
     Text,
 )
 from mcstudy.report.endings import endings
+from mcstudy.report.interactions import interactions
 from mcstudy.report.setup import setup
 from mcstudy.report.size import size
 from mcstudy.report.solutions import solutions
@@ -52,6 +54,8 @@ _DEFINITIONS = {
 
 _TEXTS: dict[str, Callable[[Any, tuple[str, ...]], list[Block]]] = {
     "size": size,
+    "axes": axes,
+    "interactions": interactions,
     "causes": causes,
     "restarts": times,
     "starts": starts,

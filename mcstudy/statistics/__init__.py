@@ -1,10 +1,12 @@
 """Trials to frames: rates with intervals, curves, loss quantiles, grades of claims. Computes, draws nothing."""
 
-from mcstudy.statistics.best import best
 from mcstudy.statistics import sequences
+from mcstudy.statistics.axes import axes
+from mcstudy.statistics.best import best
 from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
 from mcstudy.statistics.compare import LEVEL, MARGIN, VERDICTS, comparisons
+from mcstudy.statistics.effects import effects
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
@@ -31,10 +33,12 @@ __all__ = [
     "Judge",
     "Side",
     "Tally",
+    "axes",
     "best",
     "claims",
     "comparisons",
     "curves",
+    "effects",
     "losses",
     "marginals",
     "overall",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.plan import find_axes
-from mcstudy.statistics.intervals import wilson
+from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.tally import Tally
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def axes(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
         A row for each cell on an axis, group by group, in the order of y and x: cell, the varied keys; x_key, x_name,
         x_title, and the same of y (empty where there is one axis): the key, the number's name, the axis's name; x_line,
         y_line: the line of either level, empty where its axis has one alone; group: number of the line or map; x, y:
-        places on the axes; x_text, y_text: the numbers; trials, converged, rate, rate_low, rate_high; best: whether it
+        places on the axes; x_text, y_text: the numbers; trials, converged, rate, rate_low, rate_high, decimals (of the
+        percentage, that its interval allows); best: whether it
         is the group's best (no cell is where none converged); p: the adjusted p value of being no worse, 1 for
         the best itself; alike: whether that is at least 5 %; step_p: along a single axis, the adjusted p value of no
         difference to the number before, NaN for the first. Empty where the study has no axis.
@@ -113,6 +114,7 @@ def _compared(group: Sequence[Tally], ordered: bool) -> list[dict[str, Any]]:
                 "rate": float(rates[position]),
                 "rate_low": float(low),
                 "rate_high": float(high),
+                "decimals": percent_decimals(float(rates[position]), float(low), float(high)),
                 "best": position == best,
                 "p": float(p[position]),
                 "alike": bool(p[position] >= LEVEL),

@@ -13,11 +13,11 @@ All cells have the same trials, so they are correlated: with p = (k + 1/2)/(n + 
 is that of the influences of the trials, (x - p)/(p (1 - p)), over n + 1, by the delta method. The halves are added as
 draws that no cells share: to the variances p (1 - p) alone.
 
-Measured coverage of the 95 % intervals (correlated draws, 100 to 10,000 trials): 94 to 96 % where every cell can expect
-five trials of either kind or more. Below that they are mostly too wide, and too narrow where nearly all of a cell's
-trials end alike: 90 % with a tenth of a failure expected, and nothing covers odds that the trials cannot show. There an
-effect is that of odds which stop at 2n + 1 to 1, so `few` counts those cells, and the report says so. Intervals that
-take the cells for independent cover 98 to 99.5 % at a correlation of 0.6: they are needlessly wide.
+Measured coverage of the 95 % intervals (2 x 3 cells, correlations 0 to 0.6, 100 to 10,000 trials): 94 to 97 % where
+each cell can expect two trials or more of either kind, 92 % where one cell can expect a single failure, 90 % where it
+can expect a tenth of one, and nothing covers odds that the trials cannot show. There an effect is that of odds which
+stop at 2n + 1 to 1; `few` counts those cells, and the report says so. Intervals that take correlated cells for
+independent cover 98 to 99.5 %: they are needlessly wide.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 
 MOST_CELLS: Final = 1000
 """Cells of a factorial that is analysed; larger ones are searches, and their matrices take minutes."""
-FEW: Final = 5
-"""Trials of a kind; with fewer of either kind, normal intervals of a cell's log odds are too narrow or too wide."""
+FEW: Final = 3
+"""Trials of either kind that a cell should have; with fewer, the intervals of its log odds may be too narrow."""
 _CHUNK = 1 << 23
 """Numbers of a piece of the unpacked trials."""
 _TASK = "task.name"
@@ -129,9 +129,7 @@ def _by_task(plan: Plan) -> Iterator[tuple[str, tuple[str, ...], list[Cell]]]:
     several = len(tasks) > 1
     for task, cells in tasks.items():
         varied = tuple(
-            key
-            for key in plan.keys
-            if not (several and key == _TASK) and len({cell.labels[key] for cell in cells}) > 1
+            key for key in plan.keys if not (several and key == _TASK) and len({cell.labels[key] for cell in cells}) > 1
         )
         yield task if several else "", varied, cells
 
