@@ -124,7 +124,6 @@ def _places(axes: Axes, frame: pd.DataFrame) -> None:
         if not ticks or unit * (place - ticks[-1]) > (room + style.text_width(texts[ticks[-1]])) / 2:
             ticks.append(place)
     axes.set_xticks(ticks, [texts[place] for place in ticks])
-    # A label at an end is kept within the panel's room, which its neighbours' begins next to.
     axes.grid(True, axis="x")
 
 

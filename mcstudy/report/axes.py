@@ -17,6 +17,7 @@ _FEW = 3
 """Lines or maps that are told of in sentences; more have a table."""
 _MOST_NAMED = 4
 _CLEAR = 0.05
+_ENOUGH = 0.99
 
 
 def axes(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
@@ -82,8 +83,9 @@ def _course(rows: Sequence[Row], named: bool) -> Iterator[Inline]:
     trend = _trend(rows)
     lowest = min(rows, key=lambda row: row["rate"])
     if trend:
-        yield f"; it {trend} throughout, from {words.percent(*_numbers(rows[0]))} at "
-        yield Code(_place(rows[0]))
+        word, end = ("from", rows[0]) if trend == "rises" else ("to", rows[-1])
+        yield f"; it {trend} throughout, {word} {words.percent(*_numbers(end))} at "
+        yield Code(_place(end))
         yield "."
     else:
         yield f"; it is lowest, {words.percent(*_numbers(lowest))}, at "
@@ -124,7 +126,9 @@ def _ends(rows: Sequence[Row], best: Row) -> str:
             continue
         values = sorted({row[name] for row in rows})
         inner = any(values[0] < row[name] < values[-1] for row in level)
-        if best[name] in (values[0], values[-1]) and best["rate"] < 1:
+        # There is nothing below none, nor much above nearly all.
+        natural = best[name] == values[0] and best[f"{name}_text"] in ("0", "1")
+        if best[name] in (values[0], values[-1]) and not natural and best["rate"] < _ENOUGH:
             which = "lowest" if best[name] == values[0] else "highest"
             ends.append((f"the {which} {best[f'{name}_name']}", inner))
     if not ends:
@@ -137,7 +141,7 @@ def _ends(rows: Sequence[Row], best: Row) -> str:
 
 def _table(told: Sequence[Text], groups: Sequence[Sequence[Row]], frame: pd.DataFrame) -> Block:
     name = " and ".join(n for n in (frame["x_name"].iloc[0], frame["y_name"].iloc[0]) if n)
-    header = ("", f"best {name}", "converged (%)", "95 % interval", "cannot be told from it", "lowest (%)")
+    header = (_kind(frame), f"best {name}", "converged (%)", "95 % interval", "cannot be told from it", "lowest (%)")
     lines: list[tuple[Text, ...]] = []
     for label, rows in zip(told, groups, strict=True):
         best = _best(rows)
@@ -153,6 +157,11 @@ def _table(told: Sequence[Text], groups: Sequence[Sequence[Row]], frame: pd.Data
         shown = (_short(best) + mark, *numbers, level or "none", words.bare_percent(*_numbers(lowest)))
         lines.append((lead, *((text,) for text in shown)))
     return Table(header, tuple(lines), frozenset({2, 3, 5}))
+
+
+def _kind(frame: pd.DataFrame) -> str:
+    """What the labels of a table's lines are of."""
+    return "map" if frame["y_key"].iloc[0] else "line"
 
 
 def _short(row: Row) -> str:

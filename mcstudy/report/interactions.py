@@ -32,8 +32,8 @@ def interactions(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
     if frame.empty:
         return []
     blocks: list[Block] = [_explained()]
-    for task, part in frame.groupby("task", sort=False):
-        rows = words.records(part)
+    for task in frame["task"].unique():
+        rows = words.records(frame[frame["task"] == task])
         kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in ("main", "pair", "share")}
         if task:
             blocks.append(Heading(3, f"On {task}"))
@@ -63,18 +63,21 @@ def _shares(shares: Sequence[Row], pairs: Sequence[Row]) -> Iterator[Inline]:
     yield "What explains the variation of the log odds between the cells, less the part that chance makes: "
     for position, row in enumerate(told):
         yield "; " if position else ""
-        yield Strong(f"{_share_name(row)} {_percent(row['estimate'])}")
-        yield f" ({_percent(row['low'])[:-2]} to {_percent(row['high'])[:-2]})"
+        known = row["estimate"], row["low"], row["high"]
+        yield Strong(f"{_share_name(row)} {words.percent(*known)}")
+        yield f" ({words.interval(*known)})"
     rest = [row for row in ordered if row not in told]
     if rest:
         most = rest[0]["estimate"]
-        shown = "under 0.5 %" if most < _LEAST_SHARE else f"at most {_percent(most)}"
+        shown = "under 0.5 %" if most < _LEAST_SHARE else f"at most {100 * most:.1f} %"
         one = _share_name(rest[0]) if len(rest) == 1 else f"each of the {len(rest)} others"
         yield f"; {one} {shown}"
-    yield f". Chance alone makes {_percent(shares[0]['noise'])} of the raw variation."
-    clear = sum(row["p"] < _CLEAR for row in pairs)
+    noise = shares[0]["noise"]
+    yield f". Chance alone makes {f'{100 * noise:.0f}' if noise >= 0.01 else 'under 1'} % of the raw variation."
+    tests = [row for row in pairs if not row["mirror"]]
+    clear = sum(row["p"] < _CLEAR for row in tests)
     which = "None" if not clear else words.count(clear)
-    yield f" {which} of the {words.count(len(pairs))} interactions of two levels {'are' if clear > 1 else 'is'} clear "
+    yield f" {which} of the {words.count(len(tests))} interactions of two levels {'are' if clear > 1 else 'is'} clear "
     yield "after Holm's adjustment for their number."
 
 
@@ -84,25 +87,15 @@ def _share_name(row: Row) -> str:
     return f"{row['key']} × {row['other_key']}" if row["other_key"] else row["key"]
 
 
-def _percent(share: float) -> str:
-    if 0 < share < 0.005:
-        return "<1 %"
-    return ">99 %" if 0.995 <= share < 1 else f"{100 * share:.0f} %"
-
-
 def _warning(row: Row) -> str:
     few, ends, cells = row["few"], row["ends"], row["cells"]
     if not few:
         return ""
     odds = f"{2 * row['trials'] + 1:,} to 1"
     what = f"In {few} of the {cells} cells all trials, or all but one or two, ended alike"
-    told = (
-        f"; in {ends} of them none or all converged, and count as odds of {odds}, which is all that the trials can show"
-    )
-    text = f"{what}{told if ends else ''}. What involves them is a lower limit, and its interval may be too narrow."
-    if 2 * ends > cells:
-        text += " As most cells are of this kind, the shares say little more than where these are."
-    return text
+    where = "all of these" if ends == few else f"{ends} of them"
+    told = f"; in {where} none or all converged, which counts as odds of {odds}, all that the trials can show"
+    return f"{what}{told if ends else ''}. What involves them is a lower limit, and its interval may be too narrow."
 
 
 def _mains(rows: Sequence[Row], keys: Sequence[str]) -> Block:
@@ -120,15 +113,18 @@ def _mains(rows: Sequence[Row], keys: Sequence[str]) -> Block:
 
 def _effect(row: Row) -> tuple[Text, Text, Text]:
     """The effect on the log odds, as a factor of the odds, and the interval of that."""
-    decimals = max(0, min(6, -math.floor(math.log10(row["high"] - row["low"])))) if row["high"] > row["low"] else 2
-    factor = math.exp(row["estimate"])
-    digits = max(1, decimals + 1 + (math.floor(math.log10(factor)) if factor >= 1 else 0))
-    ends = [words.number(math.exp(row[end]), digits + 1) for end in ("low", "high")]
-    return (f"{row['estimate']:+.{decimals}f}",), (f"× {words.number(factor, digits)}",), (" to ".join(ends),)
+    half = (row["high"] - row["low"]) / 2
+    # The place of the half width's leading digit; on the logarithmic scale that is the factor's relative precision.
+    place = min(6, -math.floor(math.log10(half))) if half > 0 else 2
+    decimals, digits = max(1, place), max(1, place + 1)
+    ends = [words.number(math.exp(row[end]), max(2, digits)) for end in ("low", "high")]
+    factor = words.number(math.exp(row["estimate"]), digits)
+    return (f"{round(row['estimate'], decimals) + 0.0:+.{decimals}f}",), (f"× {factor}",), (" to ".join(ends),)
 
 
 def _pairs(rows: Sequence[Row]) -> list[Block]:
-    clear = sorted((row for row in rows if row["p"] < _CLEAR), key=lambda row: -abs(row["estimate"]))
+    clear = [row for row in rows if row["p"] < _CLEAR and not row["mirror"]]
+    clear.sort(key=lambda row: -abs(row["estimate"]))
     if not clear:
         return []
     lines: list[tuple[Text, ...]] = []

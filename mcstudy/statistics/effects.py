@@ -108,12 +108,13 @@ def effects(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
 
     Returns:
         kind ("main", "pair", "share"); task (its label, or empty for all cells); key, level, other_key, other_level;
-        estimate with low and high (of log odds; of shares of the variation for "share", where neither key is the rest);
+        estimate with low and high (of log odds; of shares for "share", where no key is the rest);
         p (adjusted; NaN for main effects and shares); noise (of "share": the part of the raw variation that noise
-        alone is expected to make); cells, ends, few (how many, in how many of them no trial or all of them converged, in how
-        many fewer than `FEW` did or did not); trials.
-        Empty where fewer than two keys are varied, where every cell is at such an end or the rates are all the same,
-        and for more than `MOST_CELLS`.
+        alone is expected to make); mirror (of "pair": whether a key of two levels makes it another row's opposite, so
+        that it is no test of its own); cells, ends, few (how many, in how many of them no trial or all of them
+        converged, in how many fewer than `FEW` did or did not); trials.
+        Empty where fewer than two keys are varied, where the rates are all the same, where more than half of the cells
+        are at such an end (what would be told is then how many trials there are), and for more than `MOST_CELLS`.
     """
     import pandas as pd
 
@@ -148,7 +149,7 @@ def _analysed(
     done = np.array([by_labels[labels].outcomes[_CONVERGED] for labels in order])
     every = np.array([by_labels[labels].trials for labels in order])
     ends = int(np.sum((done == 0) | (done == every)))
-    if ends == len(cells) or np.ptp(odds.values) == 0:
+    if 2 * ends > len(cells) or np.ptp(odds.values) == 0:
         return
     few = int(np.sum((done < FEW) | (every - done < FEW)))
     common = {"task": task, "cells": len(cells), "ends": ends, "few": few, "trials": trials}
@@ -162,10 +163,16 @@ def _analysed(
             named = [(keys[at], levels[keys[at]][level]) for at, level in zip(pair, row.pop("place"), strict=True)]
             (key, name), (other, other_name) = named
             labels = {"key": key, "level": name, "other_key": other, "other_level": other_name}
-            family.append({"kind": "pair", **labels, **row, **common})
-    p = holm(np.array([_two_sided(row["estimate"], row["se"]) for row in family]))
-    for row, adjusted in zip(family, p, strict=True):
-        yield row | {"p": float(adjusted)}
+            # Of two levels, what the one does the other undoes: the first one's test stands for both.
+            test = (key, levels[key][0] if len(levels[key]) == 2 else name)
+            test += (other, levels[other][0] if len(levels[other]) == 2 else other_name)
+            mirror = test != (key, name, other, other_name)
+            family.append({"kind": "pair", **labels, **row, **common, "mirror": mirror, "test": test})
+    alone = [row for row in family if not row["mirror"]]
+    adjusted = holm(np.array([_two_sided(row["estimate"], row["se"]) for row in alone])).tolist()
+    p = {row["test"]: value for row, value in zip(alone, adjusted, strict=True)}
+    for row in family:
+        yield row | {"p": p[row.pop("test")]}
     for row in shares(odds, counts):
         names = [keys[at] for at in row.pop("keys")]
         named_keys = dict(zip(("key", "other_key"), [*names, "", ""][:2], strict=True))
@@ -216,7 +223,8 @@ def shares(odds: LogOdds, counts: Sequence[int]) -> list[dict[str, Any]]:
         keys (positions; none for the rest, of three keys and more), estimate, low, high, noise.
     """
     every = range(len(counts))
-    sets = [(position,) for position in every] + list(itertools.combinations(every, 2))
+    sets: list[tuple[int, ...]] = [(position,) for position in every]
+    sets += itertools.combinations(every, 2)
     matrices = [projection(counts, which) for which in sets]
     total = np.eye(math.prod(counts)) - projection(counts, ())
     if len(counts) > 2:
