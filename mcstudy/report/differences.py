@@ -1,0 +1,127 @@
+"""What differs from the baseline, by paired tests: how levels are compared, and a table."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mcstudy.report import words
+from mcstudy.report.document import Block, Bullets, Code, Paragraph, Strong, Table, Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS = 24
+"""Comparisons that the table shows."""
+
+_MEANINGS = {
+    "differ": "shown to differ (the adjusted p value is below 0.05)",
+    "differ slightly": "shown to differ, and shown to differ by less than {margin}",
+    "equivalent": "shown to differ by less than {margin}, if at all (two one-sided tests)",
+    "undecided": "neither is shown; more trials would decide it",
+}
+
+_WORDS = {"differ slightly": "differ, slightly"}
+
+
+def differences(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
+    """How levels are compared, by how much they differ from the baseline, and what is shown of that.
+
+    Args:
+        frame: as `mcstudy.statistics.comparisons` returns it.
+        keys: the varied keys.
+
+    Returns:
+        Nothing for a single cell.
+    """
+    rows = words.records(frame[frame["family"] == "baseline"])
+    if not rows:
+        return []
+    blocks: list[Block] = [Paragraph(_method(rows)), *_table(rows)]
+    present = [name for name in _MEANINGS if any(row["verdict"] == name for row in rows)]
+    margin = _points(rows[0]["margin"])
+    told = ((Strong(_WORDS.get(name, name)), ": ", _MEANINGS[name].format(margin=margin)) for name in present)
+    return [*blocks, Bullets(tuple(told))]
+
+
+def _points(margin: float) -> str:
+    return words.count(1, "point") if margin == 0.01 else f"{100 * margin:g} points"
+
+
+def _method(rows: list[dict[str, Any]]) -> Text:
+    averaged = any(row["contexts"] > 1 for row in rows)
+    test = "McNemar's exact test"
+    if averaged:
+        test = "the exact sign-flip test, which is McNemar's where a level is a single cell"
+    many = f", adjusted for {len(rows)} comparisons (Holm)" if len(rows) > 1 else ""
+    mean = " Each level counts with the mean of its cells over all combinations of the other keys." if averaged else ""
+    return (
+        "Trial 17, say, has the same data in every cell of a task, and the same raw draws for its start in every cell "
+        f"of one shape, so levels are compared with the baseline's trial by trial: by {test}{many}.{mean}{_gain(rows)}",
+    )
+
+
+def _gain(rows: list[dict[str, Any]]) -> str:
+    """How much narrower the pairs make the intervals."""
+    ratios = np.array([row["variance_ratio"] for row in rows])
+    known = ratios[~np.isnan(ratios)]
+    if not len(known):
+        return ""
+    alike = int(np.isinf(known).sum())
+    text = " How much smaller the variance of a difference is than that of two samples without pairs: "
+    if alike == len(known):
+        return f"{text}in {words.count(alike, 'comparison')} there is none left, for all trials agree."
+    finite = np.sort(known[np.isfinite(known)])
+    shown = [words.number(float(ratio)) for ratio in (finite[0], finite[-1])]
+    span = shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
+    rest = f"; in {words.count(alike, 'comparison')} more there is none left, for all trials agree" if alike else ""
+    return f"{text}{span} times{rest}."
+
+
+def _table(rows: list[dict[str, Any]]) -> list[Block]:
+    order = sorted(rows, key=lambda row: -abs(row["difference"]))
+    kept = {id(row) for row in order[:_ROWS]}
+    shown = [row for row in rows if id(row) in kept]
+    blocks: list[Block] = []
+    if len(shown) < len(rows):
+        text = f"The {len(shown)} widest of the {len(rows)} differences; "
+        blocks.append(Paragraph((text, Code("comparisons.csv"), " has all, and all other pairs of levels:")))
+    header = ("key", "level", "compared with", "converged (%)", "difference (points)", "95 % interval", "p", "shown")
+    made = []
+    for row in shown:
+        rates = tuple(100 * row[name] for name in ("rate", "other_rate"))
+        decimals = _decimals(row)
+        texts = (
+            " and ".join(f"{rate:.{decimals}f}" for rate in rates),
+            _signed(100 * row["difference"], decimals),
+            f"{_signed(_end(row['difference_low'], decimals, math.floor), decimals)} to "
+            f"{_signed(_end(row['difference_high'], decimals, math.ceil), decimals)}",
+            _p(row["p_holm"]),
+            _WORDS.get(row["verdict"], row["verdict"]),
+        )
+        labels: list[Text] = [(row["key"],), (Code(row["level"]),), (Code(row["other"]),)]
+        made.append((*labels, *((text,) for text in texts)))
+    return [*blocks, Table(header, tuple(made), frozenset({3, 4, 5, 6}))]
+
+
+def _decimals(row: dict[str, Any]) -> int:
+    """As many as the half width of the interval allows."""
+    half = 50 * (row["difference_high"] - row["difference_low"])
+    return max(0, -math.floor(math.log10(half))) if half > 0 else 2
+
+
+def _end(value: float, decimals: int, rounded: Any) -> float:
+    """An end of an interval in points, rounded outwards; the slack keeps a round number where it is."""
+    unit = 10**decimals
+    return float(rounded(round(100 * value * unit, 7)) / unit)
+
+
+def _signed(value: float, decimals: int) -> str:
+    shown = f"{value:+.{decimals}f}"
+    return shown.lstrip("+-") if float(shown) == 0 else shown.replace("-", "\N{MINUS SIGN}")
+
+
+def _p(value: float) -> str:
+    return "under 0.0001" if value < 1e-4 else f"{value:.2g}" if value < 0.9995 else "1"
