@@ -66,14 +66,14 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
     texts = [told[name] for name in present]
     if parts:
         handles.append(Line2D([], [], color="0.45", marker="|", markersize=6, linestyle=""))
-        texts.append("in a single combination of the others")
+        texts.append("in a single combination of the other keys")
     handles.append(Patch(facecolor=_MARGIN_COLOR))
     texts.append(f"less than {points}")
     sheet = Sheet(
         left=max(0.3, max(style.text_width(line) for label in labels.values() for line in label.split("\n")) + 0.22),
         height=lambda panel: unit * len(panel.rows) + 0.06,
         xlabel="difference from the baseline in the share of trials converged (percentage points)",
-        legend=("", handles, texts),
+        legend=("difference", handles, texts),
         most=1,
     )
     limits = _limits(frame[frame["family"] != "levels"], margin)
@@ -137,7 +137,7 @@ def _bands(shown: pd.DataFrame, keys: Sequence[str], unit: float) -> list[Band]:
         header = f"{key}: compared with {rows['other'].iloc[0]}"
         contexts = int(rows["contexts"].iloc[0])
         if contexts > 1:
-            header += f", on average over {contexts} combinations of the others"
+            header += f", on average over {contexts} combinations of the other keys"
         size = -(-len(rows) // -(-len(rows) // most))
         for start in range(0, len(rows), size):
             title = header if start == 0 else f"{key}, continued"

@@ -186,6 +186,14 @@ def interval(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The interval of the difference made of `adjusted`, cut at -1 and 1.
 
+    By exact enumeration (rates of 0.001 to 0.999, any correlation, averages over 1, 2, 3 and 9 contexts) its 95 %
+    interval covers at least 94 % from 120 trials on. Below, counts are too coarse: 93.8 % from 30 trials on, 92.3 % at
+    10, where only one side ever converges alone and the difference is some tenths (as L. D. Brown, T. T. Cai and A.
+    DasGupta, Stat. Sci. 16 (2001) 101, have it for Wilson's). Not T. Tango's score interval (Stat. Med. 17 (1998) 891)
+    nor R. G. Newcombe's method 10 (Stat. Med. 17 (1998) 2635), which cover 89.5 % at 10 trials and 92.3 and 88.2 % at
+    40, are no narrower, and are made for single contexts; not Bonett and Price's own weight of 1, with which it falls
+    to 93.7 % at up to thousands of trials if differing ones are rare.
+
     Args:
         pairs: the pairs.
         level: the confidence level of each interval by itself.
@@ -202,11 +210,23 @@ def interval(
 def equivalence(pairs: Differences, margin: float) -> NDArray[np.float64]:
     """p values of the hypothesis that the difference is `margin` or more, in either direction.
 
-    Two one-sided tests (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15 (1987) 657), the larger p value of the two;
-    below 0.05 where the 90 % `interval` lies within the margin.
+    Two one-sided tests (D. J. Schuirmann, J. Pharmacokinet. Biopharm. 15 (1987) 657), the larger p value of the two.
+    Each is a score test, with the variance that a difference of `margin` has at the observed share of trials the other
+    way (about T. Tango's, Stat. Med. 17 (1998) 891), and corrected for continuity: few differing trials have a skewed
+    distribution, with which the test of the 90 % `interval` would err in up to 8 % of the cases at 5 %, this in at most
+    5 %. For averages over contexts the size of a differing trial's difference is that of the observed ones and of the
+    trials that `adjusted` adds. Trials that are all alike show equivalence within 0.02 from 180 on.
     """
     from scipy.special import ndtr
 
-    estimate, error = adjusted(pairs)
-    p: NDArray[np.float64] = ndtr((np.abs(estimate) - margin) / error)
+    values = np.arange(1, pairs.contexts + 1) / pairs.contexts
+    up, down = pairs.counts[:, pairs.contexts + 1 :] @ values, pairs.counts[:, : pairs.contexts][:, ::-1] @ values
+    squares = pairs.moments[1]
+    size = (squares + 2 * WEIGHT) / (up + down + 2 * WEIGHT)
+    n = pairs.trials
+    least = adjusted(pairs)[1] ** 2 * n
+    p = np.zeros(len(n))
+    for ahead, behind in ((up, down), (down, up)):
+        variance = np.maximum(size * (margin + 2 * behind / n) - margin * margin, least)
+        p = np.maximum(p, ndtr((ahead - behind + size / 2 - n * margin) / np.sqrt(n * variance)))
     return p
