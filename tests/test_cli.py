@@ -301,7 +301,8 @@ def test_run_writes_the_files_of_a_run_folder(finished: Path) -> None:
     assert all(name.endswith(".parquet") for name in trials)
     histories = {f"histories/cell={cell}.parquet" for cell in cells}
     samples = {f"histories/cell={cell}.npz" for cell in cells}
-    assert found - figures - trials - samples == {"report.md", "report.html", "rates.csv", "run.json"} | histories
+    tables = {"rates.csv", "comparisons.csv"}
+    assert found - figures - trials - samples == {"report.md", "report.html", "run.json"} | tables | histories
 
 
 def test_run_prints_the_rates_and_where_the_report_is(finished: Path) -> None:

@@ -150,7 +150,7 @@ def test_a_study_of_no_steps_has_no_curves() -> None:
     plan = synthetic.plan({"init": synthetic.INITS}, train={"steps": 0})
     made = frames(plan, synthetic.filled(plan))
     shown = [name for name, drawing in OF_FRAMES.items() if figures.draw(drawing, made[drawing.frame], plan.keys).pages]
-    assert shown == ["rates", "outcomes", "causes"]
+    assert shown == ["rates", "outcomes", "comparisons", "causes"]
 
 
 def test_the_size_is_drawn_where_it_is_varied() -> None:
@@ -186,15 +186,19 @@ def test_extremes_are_drawn(shares: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("name", ALWAYS)
 def test_cells_that_are_not_drawn_are_counted(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layout, "MAX_PAGES", 1)
-    plan = synthetic.plan({"task.batch": list(range(1, 41)), "converge.loss": [i / 100 for i in range(1, 5)]}, trials=5)
+    levels = {"task.batch": list(range(1, 81)), "converge.loss": [i / 100 for i in range(1, 3)]}
+    plan = synthetic.plan(levels, trials=5)
     made = frames(plan, synthetic.filled(plan))
     drawing = figures.FIGURES[name]
     with style.theme():
         ((_, cells),) = drawing.pages(made[drawing.frame], plan.keys)
     drawn = figures.draw(drawing, made[drawing.frame], plan.keys)
-    assert drawn.left_out == 160 - len(cells) > 0 and len(drawn.pages) == 1
+    count = 80 if name == "comparisons" else 160
+    assert drawn.left_out == count - len(cells) > 0 and len(drawn.pages) == 1
     text = render.markdown(report.build(plan, made, {name: drawn}, 5))
-    assert f"{drawn.left_out} of the 160 cells are not drawn here; `rates.csv` has them all." in text
+    verb = "is" if drawn.left_out == 1 else "are"
+    items = f"the {count} {drawing.item}s {verb} not drawn here; `{drawing.table}` has them all."
+    assert f"{drawn.left_out} of {items}" in text
 
 
 def test_a_figure_that_does_not_apply_has_no_section() -> None:

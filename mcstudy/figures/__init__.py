@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mcstudy.figures.axes import draw_axes
 from mcstudy.figures.basins import draw_basins
 from mcstudy.figures.cells import draw_causes, draw_outcomes, draw_rates
-from mcstudy.figures.comparisons import draw_comparisons
+from mcstudy.figures.comparisons import draw_comparisons, drawn_rows
 from mcstudy.figures.interactions import draw_interactions
 from mcstudy.figures.landscapes import draw_landscapes
 from mcstudy.figures.layout import Page
@@ -43,6 +43,9 @@ class Drawing:
             `mcstudy.closeup.CLOSEUPS`.
         pages: that and the varied keys to the pages.
         caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of.
+        item: what it has a mark for, in the singular.
+        count: how many of them a frame has.
+        table: the file that has them all.
     """
 
     name: str
@@ -50,6 +53,9 @@ class Drawing:
     frame: str
     pages: Callable[[Any, Sequence[str]], Iterator[Page]]
     caption: str
+    item: str = "cell"
+    count: Callable[[Any], int] = lambda frame: int(frame["cell"].nunique())
+    table: str = "rates.csv"
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Drawn:
     Attributes:
         pages: (name, PNG) of each; none where there is nothing to draw.
         caption: what is to be seen.
-        cells: how many the frame has.
+        cells: how many the frame has (or other items, as the drawing says).
         left_out: how many of them are on no page.
     """
 
@@ -83,7 +89,7 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str]) -> Drawn:
     if closeup:
         return Drawn(tuple(images), drawing.caption, frame.of, frame.of - len(shown))
     caption = drawing.caption.format(trials=_trials(frame) if "trials" in frame else "")
-    cells = int(frame["cell"].nunique()) if images and "cell" in frame else 0
+    cells = drawing.count(frame) if images else 0
     return Drawn(tuple(images), caption, cells, cells - len(shown))
 
 
@@ -148,6 +154,9 @@ FIGURES: dict[str, Drawing] = {
             "Differences from the baseline in the share of the trials that converged, compared trial by trial, with "
             "95 % intervals (lines; where none is to be seen it is narrower than the mark). Colours tell what is shown "
             "at 5 %, adjusted for the number of comparisons (Holm). All pairs of levels are in comparisons.csv.",
+            "level",
+            drawn_rows,
+            "comparisons.csv",
         ),
         Drawing(
             "causes",

@@ -31,9 +31,9 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
 
 
 def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
-    """The difference of each level from its key's baseline, with its interval, over all combinations of the others.
+    """The difference of each level from its key's baseline, with its interval, over all settings of the other keys.
 
-    Where there are several combinations a thin mark shows each of them by itself.
+    Where there are several settings a thin mark shows each of them by itself.
 
     Args:
         frame: as `mcstudy.statistics.comparisons` returns it.
@@ -66,7 +66,7 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
     texts = [told[name] for name in present]
     if parts:
         handles.append(Line2D([], [], color="0.45", marker="|", markersize=6, linestyle=""))
-        texts.append("in a single combination of the other keys")
+        texts.append("for a single setting of the others")
     handles.append(Patch(facecolor=_MARGIN_COLOR))
     texts.append(f"less than {points}")
     sheet = Sheet(
@@ -86,7 +86,12 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
             _differences(axes, panel.rows)
             axes.set_xlim(*limits)
             style.plain_percent(axes, "x")
-        yield Page(figure, frozenset())
+        yield Page(figure, frozenset(str(row) for panel, _ in placed for row in panel.rows.index))
+
+
+def drawn_rows(frame: pd.DataFrame) -> int:
+    """How many rows of the frame the figure has a mark with an interval for, if it has room for all."""
+    return int((frame["family"] == "baseline").sum())
 
 
 def _looks(frame: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -137,7 +142,7 @@ def _bands(shown: pd.DataFrame, keys: Sequence[str], unit: float) -> list[Band]:
         header = f"{key}: compared with {rows['other'].iloc[0]}"
         contexts = int(rows["contexts"].iloc[0])
         if contexts > 1:
-            header += f", on average over {contexts} combinations of the other keys"
+            header += f", on average over {contexts} settings of the other {'key' if len(keys) == 2 else 'keys'}"
         size = -(-len(rows) // -(-len(rows) // most))
         for start in range(0, len(rows), size):
             title = header if start == 0 else f"{key}, continued"

@@ -116,9 +116,9 @@ def _pictures(drawn: Drawn, drawing: Drawing) -> list[Block]:
         blocks.append(Picture(name, png, (text,), drawing.heading))
     if drawn.left_out:
         verb = "is" if drawn.left_out == 1 else "are"
-        text = f"{words.count(drawn.left_out)} of the {words.count(drawn.cells, 'cell')} {verb} not drawn here"
+        text = f"{words.count(drawn.left_out)} of the {words.count(drawn.cells, drawing.item)} {verb} not drawn here"
         # Single trials are looked at in some cells alone, and no file has the others.
-        blocks.append(Paragraph((text, ".") if single else (text, "; ", Code("rates.csv"), " has them all.")))
+        blocks.append(Paragraph((text, ".") if single else (text, "; ", Code(drawing.table), " has them all.")))
     return blocks
 
 

@@ -214,8 +214,9 @@ def equivalence(pairs: Differences, margin: float) -> NDArray[np.float64]:
     Each is a score test, with the variance that a difference of `margin` has at the observed share of trials the other
     way (about T. Tango's, Stat. Med. 17 (1998) 891), and corrected for continuity: few differing trials have a skewed
     distribution, with which the test of the 90 % `interval` would err in up to 8 % of the cases at 5 %, this in at most
-    5 %. For averages over contexts the size of a differing trial's difference is that of the observed ones and of the
-    trials that `adjusted` adds. Trials that are all alike show equivalence within 0.02 from 180 on.
+    5 % (5.4 % for averages over contexts). For those, the size of a differing trial's difference is that of the
+    observed ones and of the trials that `adjusted` adds. Trials that are all alike show equivalence within 0.02 from
+    180 on.
     """
     from scipy.special import ndtr
 
