@@ -113,7 +113,7 @@ def _cost(row: Row, name: str) -> str:
 
 def _plain(row: Row, name: str) -> str:
     value, interval = _numbers(row, name)
-    return f"{value} ({interval})"
+    return value if interval == f"{value} to {value}" else f"{value} ({interval})"
 
 
 def _numbers(row: Row, name: str) -> tuple[str, str]:

@@ -64,7 +64,7 @@ def local_level(trials: int, places: int) -> float:
     """
     size = next((size for size in LOCAL_LEVELS if size >= trials), max(LOCAL_LEVELS))
     # Beyond the table: its last rows fall as the power 1.6 of log n.
-    fail = LOCAL_LEVELS[size] * min(1.0, math.log(size) / math.log(max(trials, 2))) ** 2
+    fail = LOCAL_LEVELS[size] * (1.0 if trials <= size else math.log(size) / math.log(trials)) ** 2
     return 1 - max(fail, (1 - LEVEL) / max(1, places))
 
 
