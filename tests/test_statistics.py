@@ -18,6 +18,7 @@ from statsmodels.stats.proportion import proportion_confint
 from mcstudy import statistics
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CONSTANTS, OUTCOMES, POINTS
+from mcstudy.statistics.bands import band
 from mcstudy.statistics.causes import CAUSES, COLUMNS, CauseCounts, causes
 from mcstudy.store import FolderStore, MemoryStore
 
@@ -224,7 +225,7 @@ def test_curves_count_who_has_converged() -> None:
     for row in frame.to_dict("records"):
         done = int((steps <= row["step"]).sum())
         assert row["share"] == done / 500
-        assert (row["low"], row["high"]) == tuple(map(float, statistics.wilson(done, 500)))
+        assert (row["low"], row["high"]) == tuple(map(float, band(done, 500, len(frame))))
 
 
 def test_long_curves_are_thinned_but_exact() -> None:
