@@ -244,7 +244,7 @@ def order(claim: Any, sides: Sequence[Sequence[Tally]], level: float) -> Graded:
     low, high = paired_difference(total, squares, trials, level)
     margin = claim.within or 0.0
     grade = "confirmed" if low > 0 else ("contradicted" if high < -margin else "undecided")
-    return Graded(total / trials, low, high, grade, (-margin, 1.0))
+    return Graded(total / trials, low, high, grade, (0.0 - margin, 1.0))
 
 
 def differences(first: Sequence[Tally], second: Sequence[Tally], trials: int) -> tuple[float, float]:
