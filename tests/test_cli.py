@@ -191,7 +191,7 @@ def test_help(name: str, command: Command) -> None:
 
 
 def test_every_command_is_in_the_help_and_in_the_readme(command: Command) -> None:
-    names = ["list", "new", "plan", "replay", "report", "run", "verify"]
+    names = ["check", "list", "new", "plan", "replay", "report", "run", "verify"]
     listed = command("--help").out.partition("Commands:")[2].splitlines()
     assert [line.split()[0] for line in listed if line.strip()] == names
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
