@@ -44,10 +44,12 @@ def claims_table(made: Plan, claims: pd.DataFrame) -> str:
     from mcstudy.report import words
 
     rows = [["", "claim", "grade", "ours", "interval"]]
-    for row in words.records(claims):
+    few, left_out = told.shown(claims)
+    for row in words.records(few):
         text = "".join(item if isinstance(item, str) else item.text for item in told.stated(made, row))
         rows.append([str(row["claim"]), text, row["grade"], told.ours(row), told.interval(row)])
-    return "\n".join([*_aligned(rows, 3), "", told.verdict(claims)])
+    more = [f"{left_out} Their other cells are in claims.csv."] if left_out else []
+    return "\n".join([*_aligned(rows, 3), *more, "", told.verdict(claims)])
 
 
 def _aligned(rows: list[list[str]], left: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,7 @@ from mcstudy.spec import load
 from mcstudy.statistics import MARGIN, Tally, overall
 from mcstudy.statistics import intervals as made
 from mcstudy.statistics.claims import against, differences, median, order, share
+from mcstudy.terminal import claims_table
 
 LEVELS = (0.95, 0.99, 0.9999)
 
@@ -394,6 +396,22 @@ def test_every_grade_has_its_reason() -> None:
     assert f"{count} are confirmed" in told.verdict(frame)
 
 
+def test_a_claim_of_many_cells_shows_those_that_fail_first() -> None:
+    lrs = [{"name": "sgd", "lr": lr / 100} for lr in range(1, 41)]
+    made = plan({"optimizer": lrs}, 100, claim=[{"where": {}, "at_most": 1.0, "source": "s"}, CLAIMS[2]])
+    frame, _ = graded(made)
+    frame.loc[33, "grade"] = "contradicted"
+    few, text = told.shown(frame)
+    assert len(few) == 48 and text.startswith("Of claims 1 and 2, 24 cells are shown")
+    assert few["cell"].iloc[0] == frame["cell"][33]
+    first = list(few["grade"][few["claim"] == 1])
+    assert first == sorted(first, key=statistics.GRADES.index)
+    assert told.shown(frame[frame["claim"] == 3])[1] == ""
+    table = told.claims(made, frame)[1]
+    assert len(table.rows) == 48  # type: ignore[union-attr]
+    assert "Their other cells are in claims.csv." in claims_table(made, frame)
+
+
 # -------------------------------------------------------------------------------------------------------- the command
 
 TRUE = '\n[[claim]]\nwhere = {}\nat_most = 1.0\nsource = "arithmetic"\n'
@@ -429,6 +447,18 @@ def test_check_takes_the_options_of_run(place: Path, command: Command) -> None:
     (place / "tiny.toml").write_text(TINY)
     assert command("run", "tiny.toml", "--trials", 20, "--seed", 3, "--out", "there", "--quiet").status == 0
     assert not (place / "there/claims.csv").exists()
+
+
+@pytest.mark.usefixtures("plain")
+def test_a_record_without_its_claims_is_told(place: Path, command: Command) -> None:
+    (place / "tiny.toml").write_text(TINY + TRUE)
+    assert command("run", "tiny.toml", "--trials", 9, "--out", "there").status == 0
+    record = json.loads((place / "there/run.json").read_text())
+    assert record["claims"] == [[[0, 1, 2, 3], []]]
+    del record["claims"]
+    (place / "there/run.json").write_text(json.dumps(record))
+    done = command("report", "there")
+    assert done.status == 2 and "is not the record of a run" in done.err
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from mcstudy import statistics
 from mcstudy.plan import label
 from mcstudy.report import words
-from mcstudy.report.document import Block, Inline, Paragraph, Strong, Table, Text
-from mcstudy.spec import KEYS
+from mcstudy.report.document import Block, Code, Inline, Paragraph, Strong, Table, Text
+from mcstudy.spec import Key
+from mcstudy.spec.parts import plain
+from mcstudy.spec.values import entries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +27,8 @@ _SHARES = {
     "unfinished": "end unfinished",
     "constant": "fail with a constant output",
 }
+_MOST_CELLS = 24
+"""Cells of one claim that a table shows."""
 _BETWEEN = {
     "confirmed": "all of it lies within",
     "contradicted": "it lies outside",
@@ -39,10 +43,10 @@ def claims(plan: Plan, frame: pd.DataFrame) -> list[Block]:
         plan: the cells, with the claims of the study.
         frame: as `mcstudy.statistics.claims` returns it.
     """
-    rows = words.records(frame)
     header = ("", "claim", "ours", "interval", "grade", "why")
+    few, left_out = shown(frame)
     body = []
-    for row in rows:
+    for row in words.records(few):
         text: tuple[Text, ...] = (
             (str(row["claim"]),),
             (*stated(plan, row), f" ({row['source']})"),
@@ -52,11 +56,29 @@ def claims(plan: Plan, frame: pd.DataFrame) -> list[Block]:
             (why(plan, row),),
         )
         body.append(text)
-    return [
-        Paragraph((verdict(frame),)),
-        Table(header, tuple(body), frozenset({2})),
-        Paragraph((_how(frame),)),
-    ]
+    blocks: list[Block] = [Paragraph((verdict(frame),)), Table(header, tuple(body), frozenset({2}))]
+    if left_out:
+        blocks.append(Paragraph((f"{left_out} Their other cells are in ", Code("claims.csv"), ".")))
+    return [*blocks, Paragraph((_how(frame),))]
+
+
+def shown(frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """The rows of a table: of a claim of many cells, the first `_MOST_CELLS`, the contradicted and undecided ahead.
+
+    Returns:
+        These rows of the frame, and a sentence on the claims of which some cells are left out (empty for none).
+    """
+    order = frame["grade"].map({grade: position for position, grade in enumerate(statistics.GRADES)})
+    many = frame.groupby("claim")["claim"].transform("size") > _MOST_CELLS
+    # A claim of few cells has them in the order of the study.
+    ranked = frame.assign(_order=order.where(many, 0)).sort_values(["claim", "_order"], kind="stable")
+    few = ranked.groupby("claim").head(_MOST_CELLS).drop(columns="_order")
+    cut = sorted(set(frame.loc[many, "claim"]))
+    if not cut:
+        return few, ""
+    listed = "".join(str(item) for item in words.listed([str(number) for number in cut]))
+    noun = "claim" if len(cut) == 1 else "claims"
+    return few, f"Of {noun} {listed}, {_MOST_CELLS} cells are shown, those that are not confirmed first."
 
 
 def verdict(frame: pd.DataFrame) -> str:
@@ -80,7 +102,8 @@ def stated(plan: Plan, row: Mapping[str, Any]) -> Text:
     claim = plan.study.claim[row["claim"] - 1]
     if claim.order is not None:
         raw = plan.study.data["claim"][row["claim"] - 1]
-        sides = [_match(raw.get("where", {}) | side) for side in raw["order"]]
+        where = list(entries(raw.get("where", {}), claim.where))
+        sides = [_match([*where, *entries(*side)]) for side in zip(raw["order"], claim.order, strict=True)]
         return (*sides[0], " converges more often than ", *sides[1])
     cell: Text = (*words.cell(row, plan.keys), ": ") if plan.keys else ()
     runs = f" of {words.count(claim.trials)} runs" if claim.trials else ""
@@ -99,21 +122,12 @@ def _bounds(claim: Any) -> str:
     return f"at least {low} %" if low is not None else f"at most {high} %"
 
 
-def _match(raw: Mapping[str, Any]) -> Text:
+def _match(wanted: Sequence[tuple[Key, Any, Any]]) -> Text:
     """A match in words: its values as labels, keys that are no parts by name."""
     names: list[Inline] = []
-    for written, value in raw.items():
-        key = next(key for key in KEYS.values() if written in (key.name, key.dotted))
-        names += [", ", words.level(key.name, _label(key.catalog, value))]
+    for key, written, valid in wanted:
+        names += [", ", words.level(key.name, label(written, key.catalog, plain(valid)))]
     return tuple(names[1:]) or ("all cells",)
-
-
-def _label(catalog: Any, value: Any) -> str:
-    named = value["name"] if isinstance(value, Mapping) and "name" in value else value
-    # Parts of a user's own file are in no catalog.
-    if catalog is not None and named in catalog:
-        return label(value, catalog)
-    return str(named) if catalog is not None else label(value)
 
 
 def _plain(value: float) -> str:
@@ -170,7 +184,8 @@ def why(plan: Plan, row: Mapping[str, Any]) -> str:
         return f"{_BETWEEN[grade]} {_span(region)}"
     if grade == "confirmed":
         low, high = max(0.0, region[0]), min(1.0, region[1])
-        return f"{_BETWEEN[grade]} {words.interval(claim.rate, low, high)} %, the interval of their {runs}"
+        more = f" and {_plain(100 * claim.within)} points more" if claim.within else ""
+        return f"{_BETWEEN[grade]} {words.interval(claim.rate, low, high)} %, the interval of their {runs}{more}"
     ends = row["difference_low"], row["difference_high"]
     numbers = " to ".join(_points(end, sum(ends) / 2, *ends) for end in ends)
     which = f"their {runs}" if claim.rate is not None else f"{runs} that just keep the bound"
@@ -196,7 +211,11 @@ def _how(frame: pd.DataFrame) -> str:
     several = len(frame) > 1
     shown = f"{100 * level:.{max(0, math.ceil(-math.log10(1 - level))) if several else 0}f}"
     together = f", so that all {len(frame)} together hold with 95 %" if several else ""
-    have = f"The intervals here have a level of {shown} %{together}" if several else "The interval here has 95 %"
+    have = (
+        f"The intervals here have a level of {shown} %{together}"
+        if several
+        else "The interval here has a level of 95 %"
+    )
     parts = [
         f"{have}. A claim is confirmed where the whole interval lies in what it allows, contradicted where no part of "
         "it does, and undecided otherwise, which more trials may change."
@@ -208,8 +227,10 @@ def _how(frame: pd.DataFrame) -> str:
 def _notes(frame: pd.DataFrame) -> Iterator[str]:
     """What else has to be known, of the kinds of claims that there are."""
     kinds: Sequence[str] = list(frame["statement"])
-    sampled = frame["sample"].notna()
-    if (sampled & frame["statement"].isin(["rate", "at_least", "at_most"])).any():
+    shares = frame["statement"].isin(["rate", "at_least", "at_most"])
+    if shares.any():
+        yield "Those of rates are Clopper and Pearson's, which hold at least so often, however few trials there are."
+    if (frame["sample"].notna() & shares).any():
         yield (
             "A published number from so many runs has an interval of its own: it is contradicted where the interval "
             "of the difference of both samples leaves out 0."
