@@ -18,7 +18,7 @@ from mcstudy.again.verify import choose, differences, verify
 from mcstudy.plan import make_plan
 from mcstudy.store import FolderStore
 
-STUDIES = sorted((Path(__file__).parents[1] / "studies").rglob("*.toml"))
+STUDIES = sorted((Path(__file__).parents[1] / "studies").glob("*.toml"))
 
 
 def short(path: Path, steps: int, trials: int) -> mcstudy.Study:

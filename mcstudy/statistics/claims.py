@@ -78,8 +78,9 @@ def claims(plan: Plan, known: Mapping[str, Tally], interval: Interval = clopper_
     - rate, at_least, at_most: `region` is what the claim allows, r ± within (0.02 by default) or the bounds (widened
       by `within`). Contradicted where the interval of our rate lies wholly outside, confirmed where wholly inside.
       The published number may be the rate of a sample: contradicted where the interval of the difference of the two
-      rates (`newcombe`) lies beyond `within` (0 by default; for a bound, the sample that just meets it), confirmed
-      where our interval lies within the sample's own (Wilson's, widened by `within`; for a bound, within the bounds).
+      rates (`newcombe`, of exact intervals) lies beyond `within` (0 by default; for a bound, the sample that just
+      meets it), confirmed where our interval lies within the sample's own (Wilson's, widened by `within`; for a bound,
+      within the bounds).
     - steps_median: likewise with the steps of the converged and an interval between order statistics; `within` is 5 %
       of the number or a check's distance by default, whichever is more. Of a sample, `region` is where the median of
       so many of our steps may lie (half of the error for our quantiles, half for its chance).
@@ -191,7 +192,7 @@ def share(claim: Any, count: int, trials: int, interval: Interval, level: float)
         elif ours > at_most:
             nearest = math.floor(round(at_most * claim.trials, 6))
         theirs, region = nearest, (at_least - margin, at_most + margin)
-    difference = newcombe((count, trials), (theirs, claim.trials), level)
+    difference = newcombe((count, trials), (theirs, claim.trials), level, (interval, clopper_pearson))
     grade = "undecided"
     if against(*difference, (-margin, margin)) == "contradicted":
         grade = "contradicted"
