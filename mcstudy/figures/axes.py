@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -118,13 +119,24 @@ def _places(axes: Axes, frame: pd.DataFrame) -> None:
     margin = 0.05 * (high - low)
     axes.set_xlim(low - margin, high + margin)
     unit = axes.get_position().width * style.WIDTH / (1.1 * (high - low))
+    ticks = _fitting(texts, unit)
+    if len(ticks) < len(texts) and frame["x_log"].all():
+        # Where there is no room for all numbers, round ones are easier to read.
+        decades = range(math.ceil(low), math.floor(high) + 1)
+        zero = {place: text for place, text in texts.items() if text == "0"}
+        texts = zero | {float(decade): style.power_of_ten(10.0**decade) for decade in decades}
+        ticks = _fitting(texts, unit)
+    axes.set_xticks(ticks, [texts[place] for place in ticks])
+
+
+def _fitting(texts: dict[float, str], unit: float) -> list[float]:
+    """As many of the places as there is room for, from the first on; a unit of them is so many inches."""
     ticks: list[float] = []
     for place, text in texts.items():
         room = style.text_width(text) + 0.06
         if not ticks or unit * (place - ticks[-1]) > (room + style.text_width(texts[ticks[-1]])) / 2:
             ticks.append(place)
-    axes.set_xticks(ticks, [texts[place] for place in ticks])
-    axes.grid(True, axis="x")
+    return ticks
 
 
 # ------------------------------------------------------------------------------------ two axes

@@ -34,6 +34,8 @@ def axes(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
     if len(groups) <= _FEW:
         texts = [(*name, *_course(rows, bool(name))) for name, rows in zip(told, groups, strict=True)]
         blocks: list[Block] = [Bullets(tuple(texts))] if len(texts) > 1 else [Paragraph(texts[0])]
+        if frame["y_key"].iloc[0]:
+            blocks.append(_by_row(told, groups))
     else:
         blocks = [_table(told, groups, frame), *_edges(groups)]
     return [*blocks, Paragraph((_note(frame),))]
@@ -141,22 +143,41 @@ def _ends(rows: Sequence[Row], best: Row) -> str:
 
 def _table(told: Sequence[Text], groups: Sequence[Sequence[Row]], frame: pd.DataFrame) -> Block:
     name = " and ".join(n for n in (frame["x_name"].iloc[0], frame["y_name"].iloc[0]) if n)
-    header = (_kind(frame), f"best {name}", "converged (%)", "95 % interval", "cannot be told from it", "lowest (%)")
+    header = (_kind(frame), f"best {name}", "converged (%)", "cannot be told from it")
     lines: list[tuple[Text, ...]] = []
     for label, rows in zip(told, groups, strict=True):
         best = _best(rows)
         lead = label[:-1]
         if best is None:
-            lines.append((lead, (words.NONE,), ("0",), (words.interval(*_numbers(rows[0])),), (words.NONE,), ("0",)))
+            lines.append((lead, (words.NONE,), ("0",), (words.NONE,)))
             continue
-        lowest = min(rows, key=lambda row: row["rate"])
         others = [row for row in rows if row["alike"] and row is not best]
         level = ", ".join(map(_short, others)) if len(others) <= _MOST_NAMED else f"{len(others)} of {len(rows) - 1}"
         mark = " (at an end)" if _is_end(rows, best) else ""
-        numbers = (words.bare_percent(*_numbers(best)), words.interval(*_numbers(best)))
-        shown = (_short(best) + mark, *numbers, level or "none", words.bare_percent(*_numbers(lowest)))
+        shown = (_short(best) + mark, words.bare_percent(*_numbers(best)), level or "none")
         lines.append((lead, *((text,) for text in shown)))
-    return Table(header, tuple(lines), frozenset({2, 3, 5}))
+    return Table(header, tuple(lines), frozenset({2}))
+
+
+def _by_row(told: Sequence[Text], groups: Sequence[Sequence[Row]]) -> Block:
+    """For every number of the y axis, the best one of the x axis."""
+    first = groups[0][0]
+    header: tuple[str, ...] = (first["y_name"], f"best {first['x_name']}", "converged (%)", "cannot be told from it")
+    lines: list[tuple[Text, ...]] = []
+    for label, rows in zip(told, groups, strict=True):
+        for y in dict.fromkeys(row["y_text"] for row in rows):
+            some = [row for row in rows if row["y_text"] == y]
+            best = next((row for row in some if row["row_best"]), None)
+            lead: tuple[Text, ...] = ((*label[:-1],), (y,)) if label else ((y,),)
+            if best is None:
+                lines.append((*lead, (words.NONE,), ("0",), (words.NONE,)))
+                continue
+            others = ", ".join(row["x_text"] for row in some if row["row_alike"] and row is not best)
+            shown = (best["x_text"], words.bare_percent(*_numbers(best)), others or "none")
+            lines.append((*lead, *((text,) for text in shown)))
+    if told[0]:
+        header = ("map", *header)
+    return Table(header, tuple(lines), frozenset({len(header) - 2}))
 
 
 def _kind(frame: pd.DataFrame) -> str:

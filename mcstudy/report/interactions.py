@@ -95,7 +95,8 @@ def _warning(row: Row) -> str:
     what = f"In {few} of the {cells} cells all trials, or all but one or two, ended alike"
     where = "all of these" if ends == few else f"{ends} of them"
     told = f"; in {where} none or all converged, which counts as odds of {odds}, all that the trials can show"
-    return f"{what}{told if ends else ''}. What involves them is a lower limit, and its interval may be too narrow."
+    effects = "Effects that involve them are lower limits, with intervals that may be too narrow."
+    return f"{what}{told if ends else ''}. {effects}"
 
 
 def _mains(rows: Sequence[Row], keys: Sequence[str]) -> Block:

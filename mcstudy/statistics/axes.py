@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import find_axes
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.tally import Tally
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from mcstudy.plan import Axis, Cell, Plan
 
+_CONVERGED = OUTCOMES.index("converged")
 LEVEL: Final = 0.05
 """Family-wise error rate of the tests along one line or over one heat map."""
 
@@ -36,14 +38,20 @@ def axes(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
         known: their tallies, by cell id.
 
     Returns:
-        A row for each cell on an axis, group by group, in the order of y and x: cell, the varied keys; x_key, x_name,
-        x_title, and the same of y (empty where there is one axis): the key, the number's name, the axis's name; x_line,
-        y_line: the line of either level, empty where its axis has one alone; group: number of the line or map; x, y:
-        places on the axes; x_text, y_text: the numbers; trials, converged, rate, rate_low, rate_high, decimals (of the
-        percentage, that its interval allows); best: whether it
-        is the group's best (no cell is where none converged); p: the adjusted p value of being no worse, 1 for
-        the best itself; alike: whether that is at least 5 %; step_p: along a single axis, the adjusted p value of no
-        difference to the number before, NaN for the first. Empty where the study has no axis.
+        A row for each cell on an axis, group by group, in the order of y and x:
+
+        - cell, the varied keys;
+        - x_key, x_name, x_title, x_log, and the same of y (empty where there is one axis): the key, the number's name,
+          the axis's name, whether its places are logarithms; x_line, y_line: the line of either level, empty where its
+          axis has one alone; x, y: places on the axes; x_text, y_text: the numbers;
+        - group: number of the line or map;
+        - trials, converged, rate, rate_low, rate_high, decimals (of the percentage, that its interval allows);
+        - best: whether it is the group's best (no cell is where none converged); p: the adjusted p value of being no
+          worse, 1 for the best itself; alike: whether that is at least 5 %; row_best, row_alike: the same among the
+          group's cells of the same y alone;
+        - step_p: along a single axis, the adjusted p value of no difference to the number before, NaN for the first.
+
+        Empty where the study has no axis.
     """
     import pandas as pd
 
@@ -61,9 +69,16 @@ def axes(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
     for number, cells in enumerate(groups.values()):
         cells.sort(key=lambda cell: [axis.points[cell.labels[axis.key]].value for axis in reversed(chosen)])
         compared = _compared([known[cell.id] for cell in cells], len(chosen) == 1)
+        made = []
         for cell, found in zip(cells, compared, strict=True):
             row: dict[str, Any] = {"cell": cell.id, **{key: cell.labels[key] for key in plan.keys}}
-            rows.append(row | _placed(cell, chosen) | {"group": number} | found)
+            made.append(row | _placed(cell, chosen) | {"group": number} | found)
+        for y in dict.fromkeys(row["y_text"] for row in made):
+            some = [row for row in made if row["y_text"] == y]
+            best, p = _best([known[row["cell"]] for row in some])
+            for position, row in enumerate(some):
+                row |= {"row_best": position == best, "row_alike": bool(p[position] >= LEVEL)}
+        rows += made
     return pd.DataFrame(rows)
 
 
@@ -84,6 +99,7 @@ def _placed(cell: Cell, chosen: Sequence[Axis]) -> dict[str, Any]:
             f"{name}_key": axis.key if axis else "",
             f"{name}_name": axis.quantity if axis else "",
             f"{name}_title": axis.title if axis else "",
+            f"{name}_log": bool(axis and axis.logarithmic),
             f"{name}_line": point.line if point else "",
             name: point.place if point else np.nan,
             f"{name}_text": point.text if point else "",
@@ -93,28 +109,24 @@ def _placed(cell: Cell, chosen: Sequence[Axis]) -> dict[str, Any]:
 
 def _compared(group: Sequence[Tally], ordered: bool) -> list[dict[str, Any]]:
     """The rates of a group's cells, and how they compare with the best one and, where ordered, with the one before."""
-    rates = np.array([tally.outcomes[0] / tally.trials for tally in group])
-    best = int(np.argmax(rates)) if rates.any() else -1
-    others = [position for position in range(len(group)) if position != best]
-    p = np.ones(len(group))
-    if best >= 0:
-        p[others] = holm(np.array([mcnemar(group[best], group[position]) for position in others]))
+    best, p = _best(group)
     step = np.full(len(group), np.nan)
     if ordered:
         pairs = zip(group[:-1], group[1:], strict=True)
         step[1:] = holm(np.array([mcnemar(one, other) for one, other in pairs]))
     rows = []
     for position, tally in enumerate(group):
-        converged = tally.outcomes[0]
+        converged = tally.outcomes[_CONVERGED]
+        rate = converged / tally.trials
         low, high = wilson(converged, tally.trials)
         rows.append(
             {
                 "trials": tally.trials,
                 "converged": converged,
-                "rate": float(rates[position]),
+                "rate": rate,
                 "rate_low": float(low),
                 "rate_high": float(high),
-                "decimals": percent_decimals(float(rates[position]), float(low), float(high)),
+                "decimals": percent_decimals(rate, float(low), float(high)),
                 "best": position == best,
                 "p": float(p[position]),
                 "alike": bool(p[position] >= LEVEL),
@@ -122,6 +134,18 @@ def _compared(group: Sequence[Tally], ordered: bool) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _best(group: Sequence[Tally]) -> tuple[int, NDArray[np.float64]]:
+    """The position of the highest rate, -1 where none converged, and the p values of being no worse than it."""
+    rates = np.array([tally.outcomes[_CONVERGED] / tally.trials for tally in group])
+    p = np.ones(len(group))
+    if not rates.any():
+        return -1, p
+    best = int(np.argmax(rates))
+    others = [position for position in range(len(group)) if position != best]
+    p[others] = holm(np.array([mcnemar(group[best], group[position]) for position in others]))
+    return best, p
 
 
 def mcnemar(one: Tally, other: Tally) -> float:

@@ -164,9 +164,9 @@ def _analysed(
             (key, name), (other, other_name) = named
             labels = {"key": key, "level": name, "other_key": other, "other_level": other_name}
             # Of two levels, what the one does the other undoes: the first one's test stands for both.
-            test = (key, levels[key][0] if len(levels[key]) == 2 else name)
-            test += (other, levels[other][0] if len(levels[other]) == 2 else other_name)
-            mirror = test != (key, name, other, other_name)
+            first = levels[key][0] if len(levels[key]) == 2 else name
+            other_first = levels[other][0] if len(levels[other]) == 2 else other_name
+            test, mirror = (key, first, other, other_first), (first, other_first) != (name, other_name)
             family.append({"kind": "pair", **labels, **row, **common, "mirror": mirror, "test": test})
     alone = [row for row in family if not row["mirror"]]
     adjusted = holm(np.array([_two_sided(row["estimate"], row["se"]) for row in alone])).tolist()
