@@ -125,9 +125,9 @@ FIGURES: dict[str, Drawing] = {
             "axes",
             draw_axes,
             "Share of the trials that converged, over a number that the study varies: lines with pointwise 95 % Wilson "
-            "bands, or a map of two such numbers (percentages in the cells where they fit). Thick edges mark the "
-            "highest rate of a line or map, thin ones those that are not shown to be lower (McNemar's exact test, "
-            "Holm-adjusted, 5 %).",
+            "bands, or a map of two such numbers (percentages in the cells where they fit, the highest of each row "
+            "bold). Thick edges mark the highest rate of a line or map, thin ones those that are not shown to be lower "
+            "(McNemar's exact test, Holm-adjusted, 5 %).",
         ),
         Drawing(
             "interactions",

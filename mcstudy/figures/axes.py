@@ -150,6 +150,9 @@ def _maps(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     shown, others = _others(frame, keys)
     cut = bands(shown, others[0] if others else None, others[1:])
     limits = style.percent_limits(frame["rate"], frame["rate_low"], frame["rate_high"])
+    if limits == (0.0, 100.0):
+        # A colour tells more of a shorter range; round quarters of it are what the legend shows.
+        limits = (0.0, 20.0 * max(1, math.ceil(5 * float(frame["rate"].max()))))
     colors, scale = mpl.colormaps["cividis"], Normalize(*limits)
     marks = [limits[0] + (limits[1] - limits[0]) * step / (_SHADES - 1) for step in range(_SHADES)]
     handles: list[Any] = [Patch(facecolor=colors(scale(mark)), edgecolor="0.6", linewidth=0.4) for mark in marks]
@@ -196,11 +199,17 @@ def _map(axes: Axes, panel: Panel, rows: dict[float, str], colors: Colormap, sca
             line = (_BEST_WIDTH if row["best"] else _ALIKE_WIDTH) + 0.4
             size = 1 - 2 * inset_x, 1 - 2 * inset_y
             axes.add_patch(Rectangle(corner, *size, facecolor="none", edgecolor=ink, linewidth=line))
-        fine, whole = f"{100 * row['rate']:.{row['decimals']}f}", f"{100 * row['rate']:.0f}"
-        # A rounded 0 or 100 would be taken for none or all.
-        texts = [fine, *([whole] if 0 < float(whole) < 100 else [])]
-        text = next((text for text in texts if style.text_width(text) + 0.12 < wide), "")
-        axes.text(x, y, text if tall > 0.16 else "", color=ink, size=style.SMALL, ha="center", va="center")
+        bold = row["row_best"]
+        whole = f"{100 * row['rate']:.0f}"
+        texts = [f"{100 * row['rate']:.{row['decimals']}f}", whole]
+        if row["rate"] in (0, 1):
+            texts = [whole]
+        elif whole in ("0", "100"):
+            texts.pop()  # it would be taken for none or all
+        text = next((text for text in texts if style.text_width(text, bold=bold) + 0.12 < wide), "")
+        weight = "bold" if bold else "normal"
+        if tall > 0.16:
+            axes.text(x, y, text, color=ink, size=style.SMALL, ha="center", va="center", weight=weight)
     axes.set_xlim(-0.5, len(columns) - 0.5)
     axes.set_ylim(-0.5, len(rows) - 0.5)
     skip = 1

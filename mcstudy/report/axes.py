@@ -80,7 +80,7 @@ def _course(rows: Sequence[Row], named: bool) -> Iterator[Inline]:
         return
     yield f"{the} rate is highest at "
     yield Code(_place(best))
-    yield f" ({words.percent(*_numbers(best))}, {words.interval(*_numbers(best))})"
+    yield f" ({words.percent(*_numbers(best))}, 95 % interval {words.interval(*_numbers(best))})"
     yield from _alike(rows, best)
     trend = _trend(rows)
     lowest = min(rows, key=lambda row: row["rate"])
@@ -131,14 +131,13 @@ def _ends(rows: Sequence[Row], best: Row) -> str:
         # There is nothing below none, nor much above nearly all.
         natural = best[name] == values[0] and best[f"{name}_text"] in ("0", "1")
         if best[name] in (values[0], values[-1]) and not natural and best["rate"] < _ENOUGH:
-            which = "lowest" if best[name] == values[0] else "highest"
-            ends.append((f"the {which} {best[f'{name}_name']}", inner))
+            ends.append((f"{best[f'{name}_name']} = {best[f'{name}_text']}", inner))
     if not ends:
         return ""
     places = " and ".join(place for place, _ in ends)
     if all(inner for _, inner in ends):
-        return f"the best lies at {places} that was tried, but numbers within the range cannot be told from it."
-    return f"the best lies at the end of the range that was tried ({places}), so there may be better beyond it."
+        return f"the best lies at an end of the range that was tried ({places}), but is level with some within it."
+    return f"the best lies at an end of the range that was tried ({places}), so there may be better beyond it."
 
 
 def _table(told: Sequence[Text], groups: Sequence[Sequence[Row]], frame: pd.DataFrame) -> Block:
