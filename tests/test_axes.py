@@ -20,7 +20,6 @@ from mcstudy.plan import Axis, Plan, find_axes
 from mcstudy.report import render
 from mcstudy.report.axes import axes as told_axes
 from mcstudy.report.document import Document
-from mcstudy.statistics.axes import holm, mcnemar
 from mcstudy.statistics.tally import CONVERGED, Tally
 
 HIDDEN = {"hidden": [2], "output": "linear"}
@@ -151,26 +150,20 @@ def correlated(rates: Any, trials: int, rho: float, seed: int | np.random.Genera
     return np.asarray(common + np.sqrt(1 - rho) * random.standard_normal((len(cut), trials)) < cut[:, None])
 
 
-@pytest.mark.parametrize(("first", "second"), [(0.5, 0.5), (0.5, 0.7), (0.1, 0.9), (0.0, 0.0), (1.0, 0.99)])
-def test_mcnemar_is_that_of_statsmodels(first: float, second: float) -> None:
-    plan = synthetic.plan({"train.steps": [100, 200]})
-    one, other = correlated((first, second), 123, 0.3)
-    a, b = made(plan, [one, other]).values()
-    table = [[np.sum(one & other), np.sum(one & ~other)], [np.sum(~one & other), np.sum(~one & ~other)]]
-    assert mcnemar(a, b) == pytest.approx(mcnemar_of_statsmodels(table, exact=True).pvalue, rel=1e-10)
-
-
-def test_cells_of_different_numbers_of_trials_are_compared_over_those_they_share() -> None:
-    plan = synthetic.plan({"train.steps": [100, 200]})
-    one, other = correlated((0.4, 0.6), 200, 0.3)
-    long, short = made(plan, [one, other[:77]]).values()
-    cut, same = made(plan, [one[:77], other[:77]]).values()
-    assert mcnemar(long, short) == mcnemar(cut, same) == mcnemar(short, long)
-
-
-def test_holm_is_that_of_statsmodels() -> None:
-    p = np.array([0.01, 0.04, 0.03, 0.005, 0.9, 0.04])
-    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+@pytest.mark.parametrize("trials", [(123, 123), (200, 77), (77, 200)])
+def test_the_optimum_is_by_mcnemars_test_and_holms_adjustment(trials: tuple[int, int]) -> None:
+    """Over the trials that the two cells share."""
+    plan = synthetic.plan({"train.steps": [100, 200, 300]})
+    best, *others = correlated((0.9, 0.4, 0.84), 200, 0.3)
+    cells = [best[: trials[0]], *(one[: trials[1]] for one in others)]
+    frame = statistics.axes(plan, made(plan, cells))
+    count = min(trials)
+    best = best[:count]
+    p = []
+    for one in (other[:count] for other in others):
+        table = [[np.sum(one & best), np.sum(one & ~best)], [np.sum(~one & best), np.sum(~one & ~best)]]
+        p.append(mcnemar_of_statsmodels(table, exact=True).pvalue)
+    np.testing.assert_allclose(frame["p"], [1, *multipletests(p, method="holm")[1]], rtol=1e-9)
 
 
 def test_the_optimum_is_the_best_level_and_those_that_are_not_shown_to_be_worse() -> None:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import find_axes
+from mcstudy.statistics.holm import holm
 from mcstudy.statistics.intervals import percent_decimals, wilson
+from mcstudy.statistics.pairs import Converged
+from mcstudy.statistics.signs import sign_flip
 from mcstudy.statistics.tally import Tally
 
 if TYPE_CHECKING:
@@ -112,8 +115,8 @@ def _compared(group: Sequence[Tally], ordered: bool) -> list[dict[str, Any]]:
     best, p = _best(group)
     step = np.full(len(group), np.nan)
     if ordered:
-        pairs = zip(group[:-1], group[1:], strict=True)
-        step[1:] = holm(np.array([mcnemar(one, other) for one, other in pairs]))
+        later = np.arange(1, len(group))
+        step[1:] = holm(_mcnemar(group, later, later - 1))
     rows = []
     for position, tally in enumerate(group):
         converged = tally.outcomes[_CONVERGED]
@@ -143,28 +146,12 @@ def _best(group: Sequence[Tally]) -> tuple[int, NDArray[np.float64]]:
     if not rates.any():
         return -1, p
     best = int(np.argmax(rates))
-    others = [position for position in range(len(group)) if position != best]
-    p[others] = holm(np.array([mcnemar(group[best], group[position]) for position in others]))
+    others = np.delete(np.arange(len(group)), best)
+    p[others] = holm(_mcnemar(group, np.full(len(others), best), others))
     return best, p
 
 
-def mcnemar(one: Tally, other: Tally) -> float:
-    """The two-sided p value of McNemar's exact test, over the trials that two cells share.
-
-    Twice the chance that of the trials in which only one of them converged so few go to either side, when a fair coin
-    decides on each; Q. McNemar, Psychometrika 12 (1947) 153. 1 where no trial differs.
-    """
-    from scipy.special import bdtr
-
-    count = min(one.trials, other.trials)
-    first, second = (np.unpackbits(tally.converged, count=count) for tally in (one, other))
-    only, other_only = int(np.sum(first > second)), int(np.sum(second > first))
-    return min(1.0, 2 * float(bdtr(float(min(only, other_only)), only + other_only, 0.5)))
-
-
-def holm(p: NDArray[Any]) -> NDArray[np.float64]:
-    """Holm's step-down adjustment of p values: keeps the family-wise error rate; Scand. J. Stat. 6 (1979) 65."""
-    order = np.argsort(p, kind="stable")
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    return adjusted
+def _mcnemar(group: Sequence[Tally], side: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The p values of McNemar's exact test of pairs of cells, by their positions."""
+    converged = Converged([tally.converged for tally in group], [tally.trials for tally in group])
+    return sign_flip(converged.cells(side, other).counts)

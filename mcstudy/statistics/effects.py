@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.statistics.axes import holm
+from mcstudy.statistics.holm import holm
 
 if TYPE_CHECKING:
     import pandas as pd
