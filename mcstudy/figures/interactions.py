@@ -153,7 +153,7 @@ def _cells(axes: Axes, rows: pd.DataFrame, across: Sequence[str], down: Sequence
         # The ends of the map are too dark for what is printed on them.
         color = colors(0.5 + 0.36 * row["estimate"] / most)
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", linewidth=0.5))
-        text = f"{row['estimate']:+.2f}"
+        text = f"{round(row['estimate'], 2) + 0.0:+.2f}"
         weight = "bold" if row["p"] < 0.05 else "normal"
         if style.text_width(text, bold=weight == "bold") + 0.06 < wide:
             axes.text(x, y, text, size=style.SMALL, ha="center", va="center", weight=weight)
