@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from test_report import assert_legible
 
 from mcstudy import figures, statistics
 from mcstudy.figures import style
-from mcstudy.plan import Axis, Plan, find_axes
+from mcstudy.plan import Axis, Plan, find_axes, make_plan
 from mcstudy.report import render
 from mcstudy.report.axes import axes as told_axes
 from mcstudy.report.document import Document
+from mcstudy.spec import load
 from mcstudy.statistics.tally import CONVERGED, Tally
 
 HIDDEN = {"hidden": [2], "output": "linear"}
@@ -122,6 +124,24 @@ def test_a_zero_stands_one_step_below_the_others() -> None:
     assert found is not None and found.logarithmic
     np.testing.assert_allclose([point.place for point in found.points.values()], [-4, -3, -2, -1])
     assert next(iter(found.points.values())).text == "0"
+
+
+SHIPPED = {
+    "distance_repulsion": [("train.regularizer", "factor of repulsion", 1, 4)],
+    "learning_rate": [("optimizer", "lr of sgd", 1, 7), ("network.hidden", "units of each hidden layer", 1, 4)],
+    "optimizers": [("optimizer", "lr of optimizer", 16, 48)],
+    "widths": [("network.hidden", "units of each hidden layer", 2, 20)],
+}
+"""The axes of the shipped studies: key, title, number of lines and of levels."""
+
+
+def test_the_axes_of_the_shipped_studies() -> None:
+    found = {}
+    for path in sorted((Path(__file__).parents[1] / "studies").glob("*.toml")):
+        axes = find_axes(make_plan(load(path)))
+        if axes:
+            found[path.stem] = [(axis.key, axis.title, len(axis.lines), len(axis.points)) for axis in axes]
+    assert found == SHIPPED
 
 
 # ------------------------------------------------------------------------------------ the optimum

@@ -63,7 +63,7 @@ DESIGNS: dict[str, dict[str, Any]] = {
 OF_FRAMES = {name: drawing for name, drawing in figures.FIGURES.items() if drawing.frame not in CLOSEUPS}
 """The figures of statistics; those of single trials are looked at in `test_closeups`."""
 
-ALWAYS = tuple(name for name in OF_FRAMES if name != "size")
+ALWAYS = tuple(name for name in OF_FRAMES if name not in ("size", "axes", "interactions"))
 """The figures of every study that trains; the others are of those that vary what they show."""
 
 

@@ -18,7 +18,15 @@ _HIDDEN = "network.hidden"
 _FEW_HUES = 6
 _ROW, _LEAST_ROWS = 0.26, 3
 _SHADES = 5
-_BEST: dict[str, Any] = {"marker": "o", "markersize": 10.0, "markerfacecolor": "none", "markeredgecolor": "0.1"}
+_SHORT = 2.5
+"""Decades of an axis that has more round numbers than powers of ten."""
+_BEST: dict[str, Any] = {
+    "marker": "o",
+    "markersize": 10.0,
+    "markerfacecolor": "none",
+    "markeredgecolor": "0.1",
+    "clip_on": False,
+}
 _BEST_WIDTH, _ALIKE_WIDTH = 1.8, 0.6
 
 
@@ -122,11 +130,23 @@ def _places(axes: Axes, frame: pd.DataFrame) -> None:
     ticks = _fitting(texts, unit)
     if len(ticks) < len(texts) and frame["x_log"].all():
         # Where there is no room for all numbers, round ones are easier to read.
-        decades = range(math.ceil(low), math.floor(high) + 1)
         zero = {place: text for place, text in texts.items() if text == "0"}
-        texts = zero | {float(decade): style.power_of_ten(10.0**decade) for decade in decades}
+        first = min(place for place, text in texts.items() if text != "0")
+        texts = zero | _round_places(first, high, (1, 2, 5) if high - first < _SHORT else (1,))
         ticks = _fitting(texts, unit)
     axes.set_xticks(ticks, [texts[place] for place in ticks])
+
+
+def _round_places(low: float, high: float, digits: Sequence[int]) -> dict[float, str]:
+    """The round numbers within a logarithmic axis, by their places."""
+    found = {}
+    for decade in range(math.floor(low), math.floor(high) + 1):
+        for digit in digits:
+            place = decade + math.log10(digit)
+            if low - 1e-9 <= place <= high + 1e-9:
+                text = f"{digit * 10.0**decade:g}" if len(digits) > 1 else style.power_of_ten(10.0**decade)
+                found[place] = text
+    return found
 
 
 def _fitting(texts: dict[float, str], unit: float) -> list[float]:
@@ -206,7 +226,7 @@ def _map(axes: Axes, panel: Panel, rows: dict[float, str], colors: Colormap, sca
             texts = [whole]
         elif whole in ("0", "100"):
             texts.pop()  # it would be taken for none or all
-        text = next((text for text in texts if style.text_width(text, bold=bold) + 0.12 < wide), "")
+        text = next((text for text in texts if style.text_width(text, bold=bold) + 0.06 < wide), "")
         weight = "bold" if bold else "normal"
         if tall > 0.16:
             axes.text(x, y, text, color=ink, size=style.SMALL, ha="center", va="center", weight=weight)
