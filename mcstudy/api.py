@@ -86,7 +86,7 @@ def run(
 
     Args:
         study: from `load` or `Study.model_validate`.
-        trials: trials per cell instead of the study's number.
+        trials: trials per cell instead of the study's number; the most of them where `study.until` stops cells.
         seed: instead of the study's.
         out: the run folder; trials that it holds are not trained again. None keeps everything in memory.
         threads: worker threads; by default one for each core that the process may use.
@@ -111,22 +111,28 @@ def run(
     from mcstudy.engine.program import check_memory
     from mcstudy.engine.run import train
     from mcstudy.store import FolderStore, MemoryStore
+    from mcstudy.until import train_until
+
+    def trained_and_counts() -> tuple[int, Trials]:
+        if study.study.until is None:
+            return train(plan, store, study.trials, threads, progress, unit_trials), study.trials
+        return train_until(plan, store, threads, progress, unit_trials)
 
     check_memory(plan.cells, study.file)
     compile_own(plan.cells, study.file)
     store: Store = MemoryStore() if out is None else FolderStore(out)
     store.open()
     if out is None:
-        trained = train(plan, store, study.trials, threads, progress, unit_trials)
-        return Results(plan, plan.counts(), trained, None, store)
+        trained, counts = trained_and_counts()
+        return Results(plan, plan.counts(counts), trained, None, store)
     from mcstudy import manifest
 
     clock = manifest.Clock()
-    trained = train(plan, store, study.trials, threads, progress, unit_trials)
+    trained, counts = trained_and_counts()
     clock.trained()
-    record = manifest.write(plan, store, study.trials, trained, threads, clock, command)
-    rates = write_report(plan, store, Path(out), record, study.trials)
-    results = Results(plan, plan.counts(), trained, Path(out), store)
+    record = manifest.write(plan, store, counts, trained, threads, clock, command)
+    rates = write_report(plan, store, Path(out), record, counts)
+    results = Results(plan, plan.counts(counts), trained, Path(out), store)
     results.__dict__["rates"] = rates
     return results
 

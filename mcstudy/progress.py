@@ -21,16 +21,21 @@ class Shown(Progress):
         self._bar: tqdm[Any] | None = None
         self._total = self._done = self._early = 0
         self._start = self._told = 0.0
+        self._most = ""
 
-    def start(self, rows: int, total: int) -> None:
-        """`rows` of `total` trials are to be trained."""
+    def start(self, rows: int, total: int, early: bool = False) -> None:
+        """`rows` of `total` trials are to be trained; with `early`, at the most."""
         if rows == 0:
             self._tell(f"all {total:,} trials are stored; nothing to train")
             return
         from mcstudy import jit
 
+        self._most = "at most " if early else ""
         if rows < total:
-            self._tell(f"{total - rows:,} of {total:,} trials are stored; training the other {rows:,}")
+            which = f"at most {rows:,} others" if early else f"the other {rows:,}"
+            self._tell(f"{total - rows:,} of {total:,} trials are stored; training {which}")
+        elif early:
+            self._tell(f"at most {rows:,} trials; each cell stops as study.until says")
         if not any(jit.kernel_cache().rglob("*.nbc")):
             self._tell("compiling the kernels: once per version and precision, about 15 s")
         self._total, self._done = rows, 0
@@ -39,6 +44,12 @@ class Shown(Progress):
             from tqdm import tqdm
 
             self._bar = tqdm(total=rows, unit=" trials", unit_scale=True, smoothing=0.1, dynamic_ncols=True)
+
+    def expect(self, rows: int) -> None:
+        """No more than `rows` are to be trained now."""
+        self._total = rows
+        if self._bar is not None:
+            self._bar.total = rows
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""
@@ -56,7 +67,9 @@ class Shown(Progress):
         elif now - self._told >= LINE_SECONDS:
             self._told = now
             rate = (self._done - self._early) / max(now - self._start, 1e-3)
-            pace = f", {rate:,.0f} trials/s, {_clock((self._total - self._done) / rate)} left" if rate else ""
+            pace = (
+                f", {rate:,.0f} trials/s, {self._most}{_clock((self._total - self._done) / rate)} left" if rate else ""
+            )
             self._tell(f"{100 * self._done / self._total:.0f} % of {self._total:,} trials{pace}")
 
     def finish(self) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from mcstudy.engine.program import kept_trials
 from mcstudy.engine.recorder import Recorder, gaps
-from mcstudy.engine.threads import available_threads, run_units, units
+from mcstudy.engine.threads import UnitResult, available_threads, run_units, units
 from mcstudy.plan import Cell, Plan, Trials
 from mcstudy.store import Store
 
@@ -17,8 +17,14 @@ from mcstudy.store import Store
 class Progress:
     """What a run tells while it goes on; the methods do nothing here. All are called from the thread that runs it."""
 
-    def start(self, rows: int, total: int) -> None:
-        """`rows` of `total` trials, over all cells, are to be trained; with 0 of them nothing else is told."""
+    def start(self, rows: int, total: int, early: bool = False) -> None:
+        """`rows` of `total` trials, over all cells, are to be trained; with 0 of them nothing else is told.
+
+        With `early`, that is how many they are at the most: cells may stop before.
+        """
+
+    def expect(self, rows: int) -> None:
+        """No more than `rows` are to be trained now: cells have stopped early."""
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""
@@ -50,7 +56,7 @@ def missing_trials(cells: Sequence[Cell], store: Store, trials: int | Mapping[st
     stored = {cell.id: store.ranges(cell.id) for cell in cells}
     counts = trials if isinstance(trials, Mapping) else {cell.id: trials for cell in cells}
     ranges = {cell.id: gaps(_whole(cell, store, stored[cell.id], n), 0, n) for cell in cells for n in [counts[cell.id]]}
-    return Missing(ranges, sum(last - first for lacking in ranges.values() for first, last in lacking), stored)
+    return Missing(ranges, _length(ranges), stored)
 
 
 def _whole(cell: Cell, store: Store, stored: Sequence[tuple[int, int]], trials: int) -> list[tuple[int, int]]:
@@ -69,6 +75,8 @@ def train(
     threads: int | None = None,
     progress: Progress | None = None,
     unit_trials: int | None = None,
+    rounds: Iterable[Mapping[str, int]] | None = None,
+    receive: Callable[[list[UnitResult]], None] | None = None,
 ) -> int:
     """Train the trials 0 ≤ i < n of every cell that `store` lacks, rows or history; returns how many there were.
 
@@ -79,6 +87,9 @@ def train(
         threads: worker threads; by default one for each core that the process may use.
         progress: is told how it goes.
         unit_trials: trials of a work unit; the default suits the cells. It changes no row.
+        rounds: how many of each cell are trained before the next of these is asked for, at most n; n at once by
+            default.
+        receive: gets every unit's rows, in the thread that called.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after what was finished has been stored.
@@ -87,23 +98,47 @@ def train(
     progress = progress or Progress()
     counts = plan.counts(trials)
     missing = missing_trials(plan.cells, store, counts)
-    progress.start(missing.rows, sum(counts.values()))
-    if missing.rows == 0:
-        return 0
+    threads, trained = threads or available_threads(), 0
     recorder = Recorder(store, progress.advance, missing.stored)
-    complete = False
+
+    def take(results: list[UnitResult]) -> None:
+        recorder.receive(results)
+        if receive is not None:
+            receive(results)
+
+    started = complete = False
+    before = dict.fromkeys(counts, 0)
     try:
-        threads = threads or available_threads()
-        work = units(plan.cells, plan.tables, lambda cell: missing.ranges[cell.id], threads, unit_trials)
-        run_units(work, threads, recorder.receive, progress.idle)
+        for wanted in [counts] if rounds is None else rounds:
+            ranges = {name: _within(missing.ranges[name], before[name], wanted[name]) for name in counts}
+            rows = _length(ranges)
+            if rows and not started:
+                progress.start(missing.rows, sum(counts.values()), rounds is not None)
+                started = True
+            if rows:
+                run_units(units(plan.cells, plan.tables, ranges, threads, unit_trials), threads, take, progress.idle)
+                trained += rows
+            before = dict(wanted)
         complete = True
     finally:
-        with _uninterrupted():
-            try:
-                recorder.flush(complete)
-            finally:
-                progress.finish()
-    return missing.rows
+        if started:
+            with _uninterrupted():
+                try:
+                    recorder.flush(complete)
+                finally:
+                    progress.finish()
+    if not started:
+        progress.start(0, sum(before.values()))
+    return trained
+
+
+def _within(ranges: Sequence[tuple[int, int]], start: int, stop: int) -> list[tuple[int, int]]:
+    """What of `ranges` is in [start, stop)."""
+    return [(max(first, start), min(last, stop)) for first, last in ranges if first < stop and last > start]
+
+
+def _length(ranges: Mapping[str, Sequence[tuple[int, int]]]) -> int:
+    return sum(last - first for lacking in ranges.values() for first, last in lacking)
 
 
 @contextmanager

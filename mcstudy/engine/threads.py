@@ -76,7 +76,7 @@ def available_threads() -> int:
 def units(
     cells: Sequence[Cell],
     tables: Mapping[str, Table],
-    missing: Callable[[Cell], Sequence[tuple[int, int]]],
+    missing: Mapping[str, Sequence[tuple[int, int]]],
     threads: int,
     size: int | None = None,
 ) -> Iterator[Unit]:
@@ -85,7 +85,7 @@ def units(
     Args:
         cells: the cells to train.
         tables: the data of table tasks, by digest.
-        missing: ranges [first, last) of trials that a cell still needs.
+        missing: ranges [first, last) of trials that a cell still needs, by its id.
         threads: how many will share the work.
         size: trials of a unit; by default as many as take about half a second, fewer where that would leave threads
             idle at the end.
@@ -95,7 +95,7 @@ def units(
         # Cells of very different numbers of checks would keep histories as long as the longest.
         alike: dict[tuple[tuple[tuple[int, int], ...], int], list[Cell]] = {}
         for cell in group:
-            ranges = tuple(missing(cell))
+            ranges = tuple(missing[cell.id])
             if ranges:
                 alike.setdefault((ranges, cell.checks), []).append(cell)
         for (ranges, _), members in alike.items():

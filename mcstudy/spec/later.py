@@ -20,10 +20,7 @@ def _any(value: Any) -> bool:
     return True
 
 
-LATER: Final = (
-    Later("study.keep", lambda value: value != "trials"),
-    Later("study.until", _any),
-)
+LATER: Final = (Later("study.keep", lambda value: value != "trials"),)
 """The settings that are valid but not supported yet."""
 
 UNSUPPORTED: Final = frozenset(later.key for later in LATER if later.refused is _any)

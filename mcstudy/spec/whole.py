@@ -29,6 +29,8 @@ def whole_faults(data: Any, faults: list[Fault]) -> list[Fault]:
     found = {fault.path: fault for fault in faults}
     for fault in _given_twice(data):
         found.setdefault(fault.path, fault)
+    for fault in _until(data):
+        found.setdefault(fault.path, fault)
     for fault in claim_faults(_blocks(data, "claim")):
         if not any(path == fault.path or path.startswith(fault.path + ".") for path in found):
             found[fault.path] = fault
@@ -99,6 +101,19 @@ def _given_twice(data: Mapping[str, Any]) -> Iterator[Fault]:
             yield Fault(
                 path_text(("where", i, "set")), {}, "{} sets nothing; give at least one key, or remove the block"
             )
+
+
+def _until(data: Mapping[str, Any]) -> Iterator[Fault]:
+    until = _table(data, "study").get("until")
+    if not isinstance(until, Mapping):
+        return
+    if not until:
+        yield Fault("$.study.until", until, "says nothing; give half_width or decided")
+    elif "half_width" in until and "decided" in until:
+        yield Fault("$.study.until", until, "half_width and decided are both given; keep exactly one")
+    elif "decided" in until and not _table(data, "vary"):
+        text = "no key is varied, so there is nothing to decide between; give half_width, or vary a key"
+        yield Fault("$.study.until.decided", until["decided"], text)
 
 
 def _not_supported(data: Mapping[str, Any]) -> Iterator[Fault]:

@@ -1,6 +1,6 @@
 """Trials to frames: rates with intervals, curves, loss quantiles, grades of claims. Computes, draws nothing."""
 
-from mcstudy.statistics import sequences
+from mcstudy.statistics import sequences, stopping
 from mcstudy.statistics.axes import axes
 from mcstudy.statistics.best import best
 from mcstudy.statistics.causes import CAUSES
@@ -10,6 +10,7 @@ from mcstudy.statistics.effects import effects
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
+    anytime,
     curves,
     losses,
     marginals,
@@ -33,6 +34,7 @@ __all__ = [
     "Judge",
     "Side",
     "Tally",
+    "anytime",
     "axes",
     "best",
     "claims",
@@ -46,6 +48,7 @@ __all__ = [
     "rates",
     "restarts",
     "sequences",
+    "stopping",
     "tallies",
     "tally",
     "times",

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
+from mcstudy.statistics import sequences
 from mcstudy.statistics.bands import band
 from mcstudy.statistics.intervals import wilson
+from mcstudy.statistics.stopping import half_width, reasons
 from mcstudy.statistics.tally import CONVERGED, DIVERGED, Tally, tallies
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, T
         interval (rate_low, rate_high), the count of every other outcome, the quartiles of the steps of the converged
         trials, the median of the last loss of those that neither converged nor diverged (NaN without any), the mean
         number of dead hidden units of both kinds, the network's numbers of parameters and hidden units, and counts of
-        failed trials by cause (`CauseCounts.columns`).
+        failed trials by cause (`CauseCounts.columns`). Of a study with `until` also the 95 % confidence sequence of
+        the rate (sequence_low, sequence_high), and why each cell stopped (`mcstudy.statistics.stopping.reasons`).
 
     Raises:
         RunError: some trials are not stored.
@@ -73,6 +76,9 @@ def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, T
             }
         )
     frame = pd.DataFrame(rows)
+    if (width := half_width(plan)) is not None:
+        frame["sequence_low"], frame["sequence_high"] = sequences.rate(frame["converged"], frame["trials"], width)
+        frame["stopped"] = reasons(plan, known)
     if not (frame[list(OUTCOMES)].sum(axis=1) == frame["trials"]).all():
         raise AssertionError("the outcomes of a cell do not add up to its trials")
     return frame
@@ -81,23 +87,27 @@ def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, T
 def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, Tally] | None = None) -> pd.DataFrame:
     """The share of the trials that had converged by each check, with a simultaneous 95 % band.
 
-    Simultaneous: with that probability the band holds at all checks of a cell at once (`bands.band`). The share is the
-    cumulative incidence (Aalen and Johansen's estimate with divergence as a competing end), which is the plain share,
-    because no trial is given up before the last step. A cell of more than `CURVE_POINTS` checks is read at half as
-    many evenly spaced ones and half as many at which trials converged.
+    Simultaneous: with that probability the band holds at all checks of a cell at once (`bands.band`). Of a study with
+    `until` it is pointwise, made of confidence sequences, because a band of a fixed number of trials does not hold
+    there. The share is the cumulative incidence (Aalen and Johansen's estimate with divergence as a competing end),
+    which is the plain share, because no trial is given up before the last step. A cell of more than `CURVE_POINTS`
+    checks is read at half as many evenly spaced ones and half as many at which trials converged.
 
     Returns:
         cell, the varied keys, step, share, low, high: a row per cell and check.
     """
     import pandas as pd
 
-    known = tallies(plan, store, trials) if known is None else known
+    known, width = tallies(plan, store, trials) if known is None else known, half_width(plan)
     frames = []
     for cell in plan.cells:
         sums = known[cell.id]
         grid = some_checks(cell, sums, CURVE_POINTS)
         done = np.concatenate([[0], np.cumsum(sums.counts)])[np.searchsorted(sums.steps, grid, side="right")]
-        low, high = band(done, sums.trials, cell.checks)
+        if width is None:
+            low, high = band(done, sums.trials, cell.checks)
+        else:
+            low, high = sequences.rate(done, sums.trials, width)
         columns = {"step": grid, "share": done / sums.trials, "low": low, "high": high}
         frames.append(pd.DataFrame({**named(plan, cell), **columns}))
     return pd.concat(frames, ignore_index=True)
@@ -141,6 +151,13 @@ def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
     if not frames:
         return pd.DataFrame(columns=["cell", *plan.keys, "step", *QUANTILES, "trials", "threshold"])
     return pd.concat(frames, ignore_index=True)
+
+
+def anytime(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rates with the ends that hold wherever a study stopped as rate_low and rate_high; as they are without any."""
+    if "sequence_low" not in frame:
+        return frame
+    return frame.assign(rate_low=frame["sequence_low"], rate_high=frame["sequence_high"])
 
 
 def marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:

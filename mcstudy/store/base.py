@@ -187,7 +187,7 @@ class Store(ABC):
             position += size
         return _frame(whole)
 
-    def rows(self, cell_id: str, trials: NDArray[np.int64]) -> Rows:
+    def rows(self, cell_id: str, trials: NDArray[np.int64], columns: Sequence[str] | None = None) -> Rows:
         """The rows of these trials, numbers that ascend, as arrays; words as codes.
 
         Raises:
@@ -198,7 +198,7 @@ class Store(ABC):
         for shard in sorted(self._shards(cell_id), key=lambda shard: (shard.start, -shard.stop)):
             inside = (left >= shard.start) & (left < shard.stop)
             for wanted in _near(left[inside], shard.start):
-                at, columns = int(wanted[0]), list(pieces[0]) if pieces else None
+                at, columns = int(wanted[0]), list(pieces[0]) if pieces else columns
                 for rows in self._load(shard, columns, at, int(wanted[-1]) + 1):
                     stop = at + len(next(iter(rows.values())))
                     here = wanted[(wanted >= at) & (wanted < stop)] - at
