@@ -67,9 +67,8 @@ class Shown(Progress):
         elif now - self._told >= LINE_SECONDS:
             self._told = now
             rate = (self._done - self._early) / max(now - self._start, 1e-3)
-            pace = (
-                f", {rate:,.0f} trials/s, {self._most}{_clock((self._total - self._done) / rate)} left" if rate else ""
-            )
+            left = f"{self._most}{_clock((self._total - self._done) / rate)} left" if rate else ""
+            pace = f", {rate:,.0f} trials/s, {left}" if rate else ""
             self._tell(f"{100 * self._done / self._total:.0f} % of {self._total:,} trials{pace}")
 
     def finish(self) -> None:

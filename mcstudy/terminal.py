@@ -16,20 +16,24 @@ TABLE_ROWS = 60
 
 def rates_table(rates: pd.DataFrame, keys: list[str]) -> str:
     """The rates of the cells, the first of them where they are many."""
+    from mcstudy import statistics
     from mcstudy.report import words
 
-    columns = [*(keys or ["cell"]), "converged", "95 % interval", "steps", "diverged", "dead", "stuck", "unfinished"]
+    differ = rates["trials"].nunique() > 1
+    ends = ["diverged", "dead", "stuck", "unfinished"]
+    columns = [*(keys or ["cell"]), *["trials"] * differ, "converged", "95 % interval", "steps", *ends]
     rows = [columns]
-    for row in rates.head(TABLE_ROWS).to_dict("records"):
+    for row in statistics.anytime(rates).head(TABLE_ROWS).to_dict("records"):
         known = row["rate"], row["rate_low"], row["rate_high"]
         steps = "" if row["steps_median"] != row["steps_median"] else f"{row['steps_median']:.0f}"
         rows.append(
             [
                 *(str(row[key]) for key in keys or ["cell"]),
+                *[f"{row['trials']:,}"] * differ,
                 f"{words.bare_percent(*known)} %",
                 words.interval(*known),
                 steps,
-                *(str(row[outcome]) for outcome in columns[-4:]),
+                *(str(row[outcome]) for outcome in ends),
             ]
         )
     lines = _aligned(rows, len(keys or ["cell"]))
@@ -84,8 +88,12 @@ def plan_table(made: Plan, store: FolderStore) -> str:
     lines = _aligned(rows, len(rows[0]))
     cells = len(made.cells)
     seconds = cost.study_seconds(made.cells, study.trials)
-    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {study.trials:,} trials"
-    head += f" = {cells * study.trials:,} trainings"
+    most = "" if study.study.until is None else "up to "
+    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {most}{study.trials:,} trials"
+    head += f" = {most}{cells * study.trials:,} trainings"
     if sum(stored):
         head += f", {sum(stored):,} of them stored in {store.path}"
-    return "\n".join([head, cost.estimate_text(seconds), "", *lines])
+    estimate = cost.estimate_text(seconds)
+    if most:
+        estimate = f"{estimate}; at the most, as cells stop when study.until is met"
+    return "\n".join([head, estimate, "", *lines])

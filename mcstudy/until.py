@@ -47,9 +47,8 @@ def train_until(
         while stopping.open:
             seen.start(stopping.open, stopping.stretch)
             if progress is not None:
-                progress.expect(
-                    seen.lacking(stopping.counts | {plan.cells[i].id: plan.study.trials for i in stopping.open})
-                )
+                most = {plan.cells[cell].id: plan.study.trials for cell in stopping.open}
+                progress.expect(seen.lacking(stopping.counts | most))
             yield stopping.counts
             stopping.look(seen.converged)
 

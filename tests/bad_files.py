@@ -231,6 +231,27 @@ BAD_FILES = [
         ("not supported yet", '"trials"'),
     ),
     BadFile(
-        "until", changed("seed = 7", "seed = 7\nuntil = { decided = 0.02 }"), "$.study.until", ("not supported yet",)
+        "until nothing",
+        changed("seed = 7", "seed = 7\nuntil = {}"),
+        "$.study.until",
+        ("says nothing", "give half_width or decided"),
+    ),
+    BadFile(
+        "until two things",
+        changed("seed = 7", "seed = 7\nuntil = { decided = 0.02, half_width = 0.005 }"),
+        "$.study.until",
+        ("half_width and decided are both given", "keep exactly one"),
+    ),
+    BadFile(
+        "until something else",
+        changed("seed = 7", "seed = 7\nuntil = { halfwidth = 0.005 }"),
+        "$.study.until.halfwidth",
+        ("unknown key", "half_width"),
+    ),
+    BadFile(
+        "until too much",
+        changed("seed = 7", "seed = 7\nuntil = { half_width = 0.5 }"),
+        "$.study.until.half_width",
+        ("0.5 is not a number",),
     ),
 ]

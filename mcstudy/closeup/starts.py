@@ -35,10 +35,14 @@ Condition = tuple[tuple[str, str], ...]
 
 
 class Count(NamedTuple):
-    """Trials that started somewhere, and how many of them converged."""
+    """Trials that started somewhere, and how many of them converged.
+
+    Where `half_width` is not None the study stopped early, and its sequences are made for that.
+    """
 
     trials: int
     converged: int
+    half_width: float | None = None
 
     @property
     def failed(self) -> int:
@@ -47,15 +51,19 @@ class Count(NamedTuple):
 
     @property
     def rate(self) -> tuple[float, float, float]:
-        """The share that converged and the ends of its 95 % Wilson interval; 0 and (0, 1) without trials."""
-        low, high = statistics.wilson(self.converged, self.trials)
+        """The share that converged and the ends of its 95 % interval; 0 and (0, 1) without trials."""
+        if self.half_width is None:
+            low, high = statistics.wilson(self.converged, self.trials)
+        else:
+            low, high = statistics.sequences.rate(self.converged, self.trials, self.half_width)
         return self.converged / max(1, self.trials), float(low), float(high)
 
     def __add__(self, other: object) -> Count:
         """Both together."""
         if not isinstance(other, Count):
             return NotImplemented
-        return Count(self.trials + other.trials, self.converged + other.converged)
+        width = self.half_width or other.half_width
+        return Count(self.trials + other.trials, self.converged + other.converged, width)
 
 
 @dataclass(frozen=True)
@@ -161,8 +169,9 @@ def _signs(look: Look, cell: Cell) -> Signs | None:
     varied = [i for i in range(len(names)) if len(set(signs[seen, i])) > 1]
     if not varied or not finite.any():
         return None
+    width = statistics.stopping.half_width(look.plan)
     patterns = {
-        tuple((names[i], str(sign[i])) for i in varied): Count(int(count.sum()), int(count[1]))
+        tuple((names[i], str(sign[i])) for i in varied): Count(int(count.sum()), int(count[1]), width)
         for sign, count in zip(signs[seen], counts[seen], strict=True)
     }
     return Signs(

@@ -42,7 +42,8 @@ class Drawing:
         frame: what it draws: the function of `mcstudy.statistics` that makes its frame, or a name of
             `mcstudy.closeup.CLOSEUPS`.
         pages: that and the varied keys to the pages.
-        caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of.
+        caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of,
+            `{intervals}` and `{bands}` for the kind of them.
         item: what it has a mark for, in the singular.
         count: how many of them a frame has.
         table: the file that has them all.
@@ -75,8 +76,11 @@ class Drawn:
     left_out: int
 
 
-def draw(drawing: Drawing, frame: Any, keys: Sequence[str]) -> Drawn:
-    """A figure of a frame or a closeup; without pages where that has no cells."""
+def draw(drawing: Drawing, frame: Any, keys: Sequence[str], anytime: bool = False) -> Drawn:
+    """A figure of a frame or a closeup; without pages where that has no cells.
+
+    With `anytime`, its intervals are confidence sequences.
+    """
     closeup = not hasattr(frame, "empty")
     if not frame.cells if closeup else frame.empty:
         return Drawn((), drawing.caption, 0, 0)
@@ -86,11 +90,17 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str]) -> Drawn:
         for page in drawing.pages(frame, keys):
             images.append((f"{drawing.name}-{len(images) + 1}" if images else drawing.name, png(page.figure)))
             shown |= page.cells
+    kinds = _ANYTIME if anytime else _FIXED
     if closeup:
-        return Drawn(tuple(images), drawing.caption, frame.of, frame.of - len(shown))
-    caption = drawing.caption.format(trials=_trials(frame) if "trials" in frame else "")
+        return Drawn(tuple(images), drawing.caption.format(**kinds), frame.of, frame.of - len(shown))
+    caption = drawing.caption.format(**kinds, trials=_trials(frame) if "trials" in frame else "")
     cells = drawing.count(frame) if images else 0
     return Drawn(tuple(images), caption, cells, cells - len(shown))
+
+
+_FIXED = {"intervals": "Wilson intervals", "bands": "Wilson bands"}
+_ANYTIME = {"intervals": "confidence sequences", "bands": "bands of confidence sequences"}
+"""What a caption calls intervals, of studies of a fixed number of trials and of those that stop early."""
 
 
 def _trials(frame: pd.DataFrame) -> str:
@@ -108,7 +118,7 @@ FIGURES: dict[str, Drawing] = {
             "How often it learns",
             "rates",
             draw_rates,
-            "Share of the trials that converged (dots) with 95 % Wilson intervals (lines; "
+            "Share of the trials that converged (dots) with 95 % {intervals} (lines; "
             "where none is to be seen it is narrower than the dot).",
         ),
         Drawing(
@@ -117,7 +127,7 @@ FIGURES: dict[str, Drawing] = {
             "rates",
             draw_size,
             "Share of the trials that converged against the number of parameters (on a logarithmic scale), with "
-            "95 % Wilson intervals.",
+            "95 % {intervals}.",
         ),
         Drawing(
             "axes",
@@ -200,7 +210,7 @@ FIGURES: dict[str, Drawing] = {
             draw_starts,
             "The parameters that trials start from, of up to 20,000 trials of each cell: trials that converged and "
             "trials that did not (as a histogram, the second on top of the first; as dots, up to 3,000 of them). With "
-            "more than two parameters, the share that converged for each pattern of signs, with 95 % Wilson intervals.",
+            "more than two parameters, the share that converged for each pattern of signs, with 95 % {intervals}.",
         ),
         Drawing(
             "landscapes",

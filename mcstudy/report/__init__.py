@@ -55,7 +55,8 @@ def write(
     frames = collect(plan, store, trials)
     look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
-    images = {name: draw(drawing, frames[drawing.frame], plan.keys) for name, drawing in FIGURES.items()}
+    early = plan.study.study.until is not None
+    images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
     asked = trials if isinstance(trials, int) else plan.study.trials
     document = build(plan, frames, images, asked)
     path = Path(folder)
@@ -66,20 +67,23 @@ def write(
             files.write_bytes(path / "figures" / f"{name}.png", image)
         _remove_others(path / "figures", set(pages))
         for name in TABLES:
-            if name in frames:
-                files.write_text(path / f"{name}.csv", frames[name].to_csv(index=False, lineterminator="\n"))
-            else:
+            frame = frames.get(f"{name}.csv", frames.get(name))
+            if frame is None:
                 (path / f"{name}.csv").unlink(missing_ok=True)
+            else:
+                files.write_text(path / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
         files.write_text(path / "report.md", markdown(document))
         files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:
         raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
-    rates: pd.DataFrame = frames["rates"]
+    rates: pd.DataFrame = frames["rates.csv"]
     return rates
 
 
 def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
     """What a report tells of the trials of all cells, by name: the frames of `mcstudy.statistics`, and its judge.
+
+    Rates are there twice: as ``rates.csv`` has them, and (rates) with the intervals that the report tells.
 
     Args:
         plan: the cells.
@@ -90,8 +94,10 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         RunError: trials are missing.
     """
     known = statistics.tallies(plan, store, trials)
+    rates = statistics.rates(plan, store, trials, known)
     frames: dict[str, Any] = {
-        "rates": statistics.rates(plan, store, trials, known),
+        "rates.csv": rates,
+        "rates": statistics.anytime(rates),
         "curves": statistics.curves(plan, store, trials, known),
         "losses": statistics.losses(plan, store, trials),
         "axes": statistics.axes(plan, known),

@@ -34,6 +34,7 @@ from mcstudy.report.setup import setup
 from mcstudy.report.size import size
 from mcstudy.report.solutions import solutions
 from mcstudy.report.starts import starts
+from mcstudy.report.stopping import looks, stopping
 from mcstudy.report.tables import tables
 from mcstudy.report.times import times
 
@@ -83,7 +84,11 @@ def build(
         trials: trials per cell that were asked for.
     """
     frame = frames["rates"]
-    blocks: list[Block] = [Paragraph(answer(frame, plan.keys, frames["judge"], plan.study.baseline)), *_question(plan)]
+    blocks: list[Block] = [
+        Paragraph(answer(frame, plan.keys, frames["judge"], plan.study.baseline)),
+        *stopping(plan, frame),
+        *_question(plan),
+    ]
     if "claims" in frames:
         blocks += [Heading(2, "Claims"), *claims(plan, frames["claims"])]
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
@@ -96,7 +101,7 @@ def build(
             found += _pictures(images[name], drawing)
         if found:
             blocks += [Heading(2, drawing.heading), *found]
-    blocks += [Heading(2, "What was run"), *setup(plan, _trials(frame, trials))]
+    blocks += [Heading(2, "What was run"), *setup(plan, _trials(frame, trials)), *looks(plan)]
     blocks += [Heading(2, "How a trial can end"), *_outcomes()]
     blocks += [Heading(2, "How to run it again"), *_again(plan, trials)]
     return Document(plan.study.title, tuple(_numbered(blocks)))

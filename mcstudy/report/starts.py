@@ -154,7 +154,7 @@ def _mixed(finding: _Finding, group: Sequence[Signs]) -> Iterator[Inline]:
     """Trials fail from everywhere."""
     [condition] = finding.fatal
     everything, within = _sum(group), _sum(group, condition)
-    others = Count(everything.trials - within.trials, everything.converged - within.converged)
+    others = Count(everything.trials - within.trials, everything.converged - within.converged, within.half_width)
     everywhere = all(count.failed for one in group for count in one.patterns.values())
     yield f"trials failed {'from everywhere, and ' * everywhere}most often from "
     yield from (_code(condition), ": ")

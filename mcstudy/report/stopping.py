@@ -1,0 +1,87 @@
+"""What the report of a study that stops early says of that: why its cells stopped, and what its intervals are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcstudy import statistics
+from mcstudy.report import words
+from mcstudy.report.document import Block, Code, Inline, Paragraph, Text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mcstudy.plan import Plan
+
+_MOST_NAMES = 8
+"""Cells that a sentence names."""
+
+
+def stopping(plan: Plan, frame: pd.DataFrame) -> list[Block]:
+    """The paragraph that follows the answer; nothing for a study of a fixed number of trials.
+
+    Args:
+        plan: the cells.
+        frame: as `mcstudy.statistics.rates` returns it.
+    """
+    until = plan.study.study.until
+    if until is None:
+        return []
+    if until.half_width is not None:
+        met = f"once its rate was known to ±{100 * until.half_width:g} points"
+        kind = "All intervals of rates are 95 % confidence sequences"
+        late = "so {their} rate{s} {is_} known less finely"
+    else:
+        count = len(statistics.stopping.contrasts(plan))
+        met = (
+            "once its differences from the baseline, in one key at a time, were decided: shown not to be 0, or shown "
+            f"to be at most {100 * (until.decided or 0):g} points, by paired confidence sequences that hold with 95 % "
+            f"for all {count:,} differences together"
+            if count > 1
+            else "once the difference from the baseline was decided: shown not to be 0, or shown to be at most "
+            f"{100 * (until.decided or 0):g} points, by a paired 95 % confidence sequence"
+        )
+        kind = "All intervals of rates are 95 % confidence sequences too"
+        late = "so not all of {their} differences are decided"
+    trials = words.span(map(int, frame["trials"]), "trial")
+    text: list[Inline] = [
+        f"This study looked at its results as they came in, and stopped each cell {met}; that took {trials} a cell. ",
+        f"{kind}: they hold at all looks together, where the usual intervals of a fixed number of trials would not.",
+    ]
+    text += _limited(frame, plan.keys, plan.study.trials, late)
+    return [Paragraph(tuple(text))]
+
+
+def _limited(frame: pd.DataFrame, keys: tuple[str, ...], most: int, late: str) -> Text:
+    """Which cells were at the limit of trials before they were done."""
+    found = words.records(frame[frame["stopped"] == "trials"])
+    if not found:
+        return ()
+    one = len(found) == 1
+    what = late.format(their="its" if one else "their", s="s" * (not one), is_="is" if one else "are")
+    limit = f"came to the limit of {words.count(most, 'trial')} before, {what}."
+    which = words.count(len(found), "cell")
+    if len(found) > _MOST_NAMES or len(found) == len(frame):
+        return (f" {which if len(found) < len(frame) else 'All of them'} {limit}",)
+    names: list[Inline] = []
+    for row in found:
+        names += ["; " if names else "", *words.cell(row, keys)]
+    return (f" {which} (", *names, f") {limit}")
+
+
+def looks(plan: Plan) -> list[Block]:
+    """When the study looked at its results; nothing for a study of a fixed number of trials."""
+    until = plan.study.study.until
+    if until is None:
+        return []
+    name = "half_width" if until.half_width is not None else "decided"
+    rule = Code(f"study.until = {{ {name} = {getattr(until, name):g} }}")
+    found = statistics.stopping.looks(plan.study.trials)
+    first = ", ".join(f"{number:,}" for number in found[:4])
+    more = f", … up to {found[-1]:,} trials, each an eighth more than the one before" if len(found) > 4 else " trials"
+    text = (
+        f"; the looks are at {first}{more}. They depend on nothing else, so the same trials are used however the "
+        "study is run. The sequences are mixtures of likelihood ratios over a beta distribution (Robbins 1970; Howard, "
+        "Ramdas, McAuliffe and Sekhon 2021)."
+    )
+    return [Paragraph(("Stopped early: ", rule, text))]
