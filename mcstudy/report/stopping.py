@@ -28,18 +28,18 @@ def stopping(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     if until is None:
         return []
     if until.half_width is not None:
-        met = f"once its rate was known to ±{100 * until.half_width:g} points"
+        met = f"once its rate was known to ±{_points(until.half_width)}"
         kind = "All intervals of rates are 95 % confidence sequences"
         late = "so {their} rate{s} {is_} known less finely"
     else:
         count = len(statistics.stopping.contrasts(plan))
         met = (
             "once its differences from the baseline, in one key at a time, were decided: shown not to be 0, or shown "
-            f"to be at most {100 * (until.decided or 0):g} points, by paired confidence sequences that hold with 95 % "
+            f"to be at most {_points(until.decided or 0)}, by paired confidence sequences that hold with 95 % "
             f"for all {count:,} differences together"
             if count > 1
             else "once the difference from the baseline was decided: shown not to be 0, or shown to be at most "
-            f"{100 * (until.decided or 0):g} points, by a paired 95 % confidence sequence"
+            f"{_points(until.decided or 0)}, by a paired 95 % confidence sequence"
         )
         kind = "All intervals of rates are 95 % confidence sequences too"
         late = "so not all of {their} differences are decided"
@@ -67,6 +67,10 @@ def _limited(frame: pd.DataFrame, keys: tuple[str, ...], most: int, late: str) -
     for row in found:
         names += ["; " if names else "", *words.cell(row, keys)]
     return (f" {which} (", *names, f") {limit}")
+
+
+def _points(size: float) -> str:
+    return f"{100 * size:g} point{'s' * (size != 0.01)}"
 
 
 def looks(plan: Plan) -> list[Block]:
