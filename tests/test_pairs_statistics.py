@@ -19,7 +19,7 @@ from statsmodels.stats.multitest import multipletests
 
 from mcstudy import statistics
 from mcstudy.figures import FIGURES, draw
-from mcstudy.statistics import compare, pairs
+from mcstudy.statistics import compare, pairs, signs
 from mcstudy.statistics.best import best
 from mcstudy.statistics.holm import holm
 from mcstudy.statistics.pairs import Converged, Differences, adjusted, equivalence, interval
@@ -176,6 +176,19 @@ def test_sign_flips_of_many_trials_are_exact_and_their_tail_is_near(differing: t
             assert p == pytest.approx(expected, abs=1e-12)
         else:
             assert p == pytest.approx(expected, rel=0.35)
+
+
+def test_sums_of_too_many_values_are_approximated(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(4)
+    counts = []
+    for n, mean in itertools.product((40, 400), (0, 0.02, 0.05, 0.1)):
+        d = np.rint(60 * np.clip(random.normal(mean, 0.3, n), -1, 1)).astype(int)
+        counts.append(np.bincount(d + 60, minlength=121))
+    exact = sign_flip(np.array(counts))
+    monkeypatch.setattr(signs, "_LARGEST", 1)
+    near = sign_flip(np.array(counts))
+    assert (near != exact).any()
+    np.testing.assert_allclose(near, exact, rtol=0.01)
 
 
 def test_a_single_context_is_mcnemar_however_it_is_written() -> None:

@@ -40,11 +40,13 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
         keys: the varied keys.
 
     Yields:
-        The pages.
+        The pages; none where nothing is varied.
     """
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    if frame.empty:
+        return
     shown = frame[frame["family"] == "baseline"].assign(look=_looks)
     single = frame[frame["family"] == "contexts"]
     parts = {str(key): part for key, part in single.groupby("key")}

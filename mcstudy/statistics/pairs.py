@@ -134,7 +134,7 @@ class Converged:
             alone = np.array([group[0] for group in groups])
             return self.cells(alone[side], alone[other])
         shared = np.array([self.trials[group].min() for group in groups])
-        sums = np.zeros((len(groups), int(shared.max())), np.int16)
+        sums = np.zeros((len(groups), int(shared.max())), np.int16 if size < 1 << 14 else np.int32)
         for row, group in enumerate(groups):
             for cell in group:
                 sums[row] += np.unpackbits(self._bits[cell], count=sums.shape[1])

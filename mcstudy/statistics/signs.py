@@ -12,8 +12,10 @@ SMALLEST: Final = 1e-7
 """p values below this are approximated where differences are averages over contexts."""
 _FAR = 6.5
 """Standard deviations beyond which p is less than 2 exp(-z²/2) (Hoeffding's bound) and surely below `SMALLEST`."""
-_CHUNK = 1 << 22
-"""Numbers held at once."""
+_CHUNK = 1 << 20
+"""Numbers of transforms that are held at once."""
+_LARGEST = 1 << 23
+"""Most cosines that a transform may take; beyond, p values are approximated."""
 
 
 def sign_flip(counts: NDArray[Any]) -> NDArray[np.float64]:
@@ -22,11 +24,11 @@ def sign_flip(counts: NDArray[Any]) -> NDArray[np.float64]:
     For differences of -1, 0 and 1 this is McNemar's exact test (Psychometrika 12 (1947) 153: the binomial test of the
     differing trials). In general (R. A. Fisher, The Design of Experiments (1935), section 21) the sum is distributed as
     the convolution of binomials, one for each magnitude k, whose characteristic function is the product of
-    cos(k t)^m_k; it is inverted by a Fourier transform, right to 1e-13. p values below `SMALLEST` are Lugannani and
-    Rice's saddlepoint approximation instead (Adv. Appl. Prob. 12 (1980) 475; for a lattice: H. E. Daniels, Int. Stat.
-    Rev. 55 (1987) 37), off by up to a third of their value, mostly by far
-    less than a hundredth. Not mid-p values, which are
-    smaller and do not keep their level.
+    cos(k t)^m_k; it is inverted by a Fourier transform, right to 1e-13. p values below `SMALLEST`, and those of
+    hundreds of contexts whose sum has too many values, are Lugannani and Rice's saddlepoint approximation instead
+    (Adv. Appl. Prob. 12 (1980) 475; for a lattice: H. E. Daniels, Int. Stat. Rev. 55 (1987) 37): mostly right to a
+    hundredth of their value, in the far tail off by up to a third of it. Not mid-p values, which are smaller and do not
+    keep their level.
 
     The hypothesis is that the two sides could be exchanged in any trial. With many trials it is a test of a mean of
     zero, too, since the variance under flips is the mean square of the differences.
@@ -55,6 +57,10 @@ def sign_flip(counts: NDArray[Any]) -> NDArray[np.float64]:
     # Sums beyond 13 standard deviations have no mass that could fold back.
     lengths = np.minimum(2 * most, 26 * spread).astype(np.int64) + 2
     powers = 1 << np.ceil(np.log2(np.maximum(lengths, 2))).astype(np.int64)
+    large = todo[size * powers[todo] > 2 * _LARGEST]
+    if len(large):
+        p[large] = _approximate(differing[large], total[large])
+        todo = np.setdiff1d(todo, large)
     for length in np.unique(powers[todo]):
         alike = todo[powers[todo] == length]
         logs, negative = _cosines(size, int(length))
@@ -110,4 +116,6 @@ def _approximate(differing: NDArray[np.int64], total: NDArray[np.int64]) -> NDAr
     u = np.sinh(np.minimum(s * step, 300)) / step * np.sqrt(curvature)
     with np.errstate(divide="ignore", invalid="ignore"):
         tail = ndtr(-w) + np.exp(-(w**2) / 2) / math.sqrt(2 * math.pi) * (1 / u - 1 / w)
-    return np.asarray(2 * np.clip(np.nan_to_num(tail), 0, 1))
+    # At the mean the formula is 0 by 0, and its limit the normal one.
+    normal = ndtr(-sums / np.sqrt(differing @ weights**2))
+    return np.asarray(2 * np.clip(np.where(w < 1e-3, normal, np.nan_to_num(tail)), 0, 1))
