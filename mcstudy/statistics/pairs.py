@@ -187,7 +187,7 @@ def interval(
     """The interval of the difference made of `adjusted`, cut at -1 and 1.
 
     By exact enumeration (rates of 0.001 to 0.999, any correlation, averages over 1, 2, 3 and 9 contexts) its 95 %
-    interval covers at least 94 % from 120 trials on. Below, counts are too coarse: 93.8 % from 30 trials on, 92.3 % at
+    interval covers at least 94 % from 120 trials on. Below, counts are too coarse: 93.6 % from 30 trials on, 92.6 % at
     10, where only one side ever converges alone and the difference is some tenths (as L. D. Brown, T. T. Cai and A.
     DasGupta, Stat. Sci. 16 (2001) 101, have it for Wilson's). Not T. Tango's score interval (Stat. Med. 17 (1998) 891)
     nor R. G. Newcombe's method 10 (Stat. Med. 17 (1998) 2635), which cover 89.5 % at 10 trials and 92.3 and 88.2 % at
