@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
+_TASK = "task.name"
 _LABEL_WIDTH = 2.6
 _MOST_HEIGHT = PAGE_HEIGHT - 2.0
 """Inches of the rows of a page."""
@@ -47,9 +48,10 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
 
     if frame.empty:
         return
+    frame = frame.assign(group=frame["key"] + (" on " + frame[_TASK] if _TASK in keys else ""))
     shown = frame[frame["family"] == "baseline"].assign(look=_looks)
     single = frame[frame["family"] == "contexts"]
-    parts = {str(key): part for key, part in single.groupby("key")}
+    parts = {str(group): part for group, part in single.groupby("group")}
     margin = 100 * float(frame["margin"].iloc[0])
     labels = {level: style.wrapped(level, _LABEL_WIDTH) for level in shown["level"].unique()}
     tallest = max(label.count("\n") for label in labels.values())
@@ -124,7 +126,7 @@ def _differences(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _contexts(axes: Axes, rows: pd.DataFrame, parts: dict[str, pd.DataFrame]) -> None:
-    part = parts.get(rows["key"].iloc[0])
+    part = parts.get(rows["group"].iloc[0])
     if part is None:
         return
     at = {level: y for y, level in enumerate(rows["level"])}
@@ -137,17 +139,15 @@ def _bands(shown: pd.DataFrame, keys: Sequence[str], unit: float) -> list[Band]:
     """A band for each key, in parts that fit on a page."""
     most = int(_MOST_HEIGHT / unit)
     cut = []
-    for key in keys:
-        rows = shown[shown["key"] == key]
-        if rows.empty:
-            continue
-        header = f"{key}: compared with {rows['other'].iloc[0]}"
+    others = len([key for key in keys if key != _TASK]) - 1
+    for group, rows in shown.groupby("group", sort=False):
+        header = f"{group}: compared with {rows['other'].iloc[0]}"
         contexts = int(rows["contexts"].iloc[0])
         if contexts > 1:
-            header += f", on average over {contexts} settings of the other {'key' if len(keys) == 2 else 'keys'}"
+            header += f", on average over {contexts} settings of the other {'key' if others == 1 else 'keys'}"
         size = -(-len(rows) // -(-len(rows) // most))
         for start in range(0, len(rows), size):
-            title = header if start == 0 else f"{key}, continued"
+            title = header if start == 0 else f"{group}, continued"
             cut.append(Band(title, [Panel("", rows.iloc[start : start + size])]))
     return cut
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mcstudy.plan.axes import Axis, Point, find_axes
-from mcstudy.plan.cells import Cell, Plan, Trials, make_plan
+from mcstudy.plan.cells import TASK, Cell, Plan, Trials, make_plan
 from mcstudy.plan.claims import Selection
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
@@ -12,6 +12,7 @@ from mcstudy.plan.tables import Table
 
 __all__ = [
     "ARITHMETIC",
+    "TASK",
     "Axis",
     "Cell",
     "Layer",

@@ -22,6 +22,8 @@ from mcstudy.spec.values import Level, fits, settings
 from mcstudy.spec.whole import EXCLUSIVE
 
 MOST_CELLS = 100_000
+TASK = "task.name"
+"""The key of tasks: rates of different tasks are neither averaged nor compared."""
 
 Trials = int | Mapping[str, int] | None
 """How many trials of each cell: one number for all, or a number by the cell's id; None for what the study asks for."""

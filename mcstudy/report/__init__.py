@@ -94,7 +94,7 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         RunError: trials are missing.
     """
     known = statistics.tallies(plan, store, trials)
-    rates = statistics.rates(plan, store, trials, known)
+    rates, method = statistics.rates(plan, store, trials, known), statistics.method_of(plan)
     frames: dict[str, Any] = {
         "rates.csv": rates,
         "rates": statistics.anytime(rates),
@@ -104,8 +104,8 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         "effects": statistics.effects(plan, known),
         "restarts": statistics.restarts(plan, known),
         "times": statistics.times(plan, known),
-        "comparisons": statistics.comparisons(plan, known),
-        "judge": statistics.Judge.of(plan, known),
+        "comparisons": statistics.comparisons(plan, known, method),
+        "judge": statistics.Judge.of(plan, known, method),
     }
     if plan.claims:
         frames["claims"] = statistics.claims(plan, known)

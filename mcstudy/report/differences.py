@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mcstudy.plan import TASK
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Paragraph, Strong, Table, Text
 
@@ -39,7 +40,7 @@ def differences(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
     rows = words.records(frame[frame["family"] == "baseline"])
     if not rows:
         return []
-    blocks: list[Block] = [Paragraph(_method(rows)), *_table(rows)]
+    blocks: list[Block] = [Paragraph(_method(rows)), *_table(rows, keys)]
     present = [name for name in _MEANINGS if any(row["verdict"] == name for row in rows)]
     margin = _points(rows[0]["margin"])
     told = ((Strong(_WORDS.get(name, name)), ": ", _MEANINGS[name].format(margin=margin)) for name in present)
@@ -56,7 +57,12 @@ def _method(rows: list[dict[str, Any]]) -> Text:
     if averaged:
         test = "the exact sign-flip test, which is McNemar's where a level is a single cell"
     many = f", adjusted for {len(rows)} comparisons (Holm)" if len(rows) > 1 else ""
-    mean = " Each level counts with the mean of its cells over all combinations of the other keys." if averaged else ""
+    mean = ""
+    if averaged:
+        mean = (
+            " Each level counts with the mean of its cells over all combinations of the other keys, in which opposite "
+        )
+        mean += "differences may cancel: the thin marks in the figure are single combinations."
     return (
         "Trial 17, say, has the same data in every cell of a task, and the same raw draws for its start in every cell "
         f"of one shape, so levels are compared with the baseline's trial by trial: by {test}{many}.{mean}{_gain(rows)}",
@@ -80,7 +86,7 @@ def _gain(rows: list[dict[str, Any]]) -> str:
     return f"{text}{span} times{rest}."
 
 
-def _table(rows: list[dict[str, Any]]) -> list[Block]:
+def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Block]:
     order = sorted(rows, key=lambda row: -abs(row["difference"]))
     kept = {id(row) for row in order[:_ROWS]}
     shown = [row for row in rows if id(row) in kept]
@@ -88,7 +94,18 @@ def _table(rows: list[dict[str, Any]]) -> list[Block]:
     if len(shown) < len(rows):
         text = f"The {len(shown)} widest of the {len(rows)} differences; "
         blocks.append(Paragraph((text, Code("comparisons.csv"), " has all, and all other pairs of levels:")))
-    header = ("key", "level", "compared with", "converged (%)", "difference (points)", "95 % interval", "p", "shown")
+    tasks = TASK in keys
+    header = (
+        *(("task",) if tasks else ()),
+        "key",
+        "level",
+        "compared with",
+        "converged (%)",
+        "difference (points)",
+        "95 % interval",
+        "p",
+        "shown",
+    )
     made = []
     for row in shown:
         rates = tuple(100 * row[name] for name in ("rate", "other_rate"))
@@ -102,8 +119,9 @@ def _table(rows: list[dict[str, Any]]) -> list[Block]:
             _WORDS.get(row["verdict"], row["verdict"]),
         )
         labels: list[Text] = [(row["key"],), (Code(row["level"]),), (Code(row["other"]),)]
+        labels = [(Code(row[TASK]),), *labels] if tasks else labels
         made.append((*labels, *((text,) for text in texts)))
-    return [*blocks, Table(header, tuple(made), frozenset({3, 4, 5, 6}))]
+    return [*blocks, Table(header, tuple(made), frozenset(range(len(header) - 5, len(header) - 1)))]
 
 
 def _decimals(row: dict[str, Any]) -> int:

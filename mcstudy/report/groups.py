@@ -7,13 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import statistics
+from mcstudy.plan import TASK
 from mcstudy.report import words
 from mcstudy.report.document import Text
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_TASK = "task.name"
 
 
 def by_task(frame: pd.DataFrame, keys: tuple[str, ...]) -> Iterator[tuple[str | None, pd.DataFrame, tuple[str, ...]]]:
@@ -23,11 +22,11 @@ def by_task(frame: pd.DataFrame, keys: tuple[str, ...]) -> Iterator[tuple[str | 
         The task's label, its rows of the frame and the other keys; all as it is, without a label, where there is one
         task alone.
     """
-    if _TASK not in keys or frame[_TASK].nunique() < 2:
+    if TASK not in keys or frame[TASK].nunique() < 2:
         yield None, frame, keys
         return
-    for task, part in frame.groupby(_TASK, sort=False):
-        yield str(task), part, tuple(key for key in keys if key != _TASK)
+    for task, part in frame.groupby(TASK, sort=False):
+        yield str(task), part, tuple(key for key in keys if key != TASK)
 
 
 def families(frame: pd.DataFrame, key: str) -> list[list[dict[str, Any]]]:

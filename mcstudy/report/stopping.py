@@ -46,7 +46,8 @@ def stopping(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     trials = words.span(map(int, frame["trials"]), "trial")
     text: list[Inline] = [
         f"This study looked at its results as they came in, and stopped each cell {met}; that took {trials} a cell. ",
-        f"{kind}: they hold at all looks together, where the usual intervals of a fixed number of trials would not.",
+        f"{kind}: they hold at all looks together, where the usual intervals of a fixed number of trials would not. ",
+        "Intervals of steps, of odds and along numbers are such usual ones, and only a guide here.",
     ]
     text += _limited(frame, plan.keys, plan.study.trials, late)
     return [Paragraph(tuple(text))]

@@ -6,6 +6,7 @@ from mcstudy.statistics.best import best
 from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
 from mcstudy.statistics.compare import LEVEL, MARGIN, VERDICTS, comparisons
+from mcstudy.statistics.early import method_of
 from mcstudy.statistics.effects import effects
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
@@ -43,6 +44,7 @@ __all__ = [
     "effects",
     "losses",
     "marginals",
+    "method_of",
     "overall",
     "percent_decimals",
     "rates",

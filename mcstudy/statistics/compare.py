@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.plan import TASK
 from mcstudy.statistics.holm import holm
 from mcstudy.statistics.pairs import Converged, Differences, equivalence, interval
 from mcstudy.statistics.signs import sign_flip
@@ -62,7 +63,7 @@ FIXED: Final = Method(interval, _exact, equivalence)
 
 
 def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) -> pd.DataFrame:
-    """Pairs of levels of each varied key, with differences of rates, tests and verdicts.
+    """Pairs of levels of each varied key, with differences of rates, tests and verdicts; of each task by itself.
 
     The families, over each of which p values are adjusted by Holm's method:
 
@@ -80,12 +81,13 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
 
     Returns:
         The columns of ``comparisons.csv``: family, key, level, other (the baseline's, in its family), the label of
-        every other key for single contexts (empty otherwise), contexts (how many), trials, rate, other_rate (over these
-        trials), difference (level minus other) with its 95 % interval (difference_low, difference_high; each by
-        itself, not adjusted), both, only, other_only, neither (trials by which of two cells converged; missing for
-        averages over contexts), p (McNemar's exact test, for averages the sign-flip test), p_holm, p_equivalence (two
-        one-sided tests at the margin), p_equivalence_holm, margin, variance_ratio (`Differences.variance_ratio`),
-        verdict (of `VERDICTS`). Empty for a single cell. p values are rounded to four significant digits.
+        every other key for single contexts (empty otherwise, but for the task's where tasks are varied), contexts (how
+        many), trials, rate, other_rate (over these trials), difference (level minus other) with its 95 % interval
+        (difference_low, difference_high; each by itself, not adjusted), both, only, other_only, neither (trials by
+        which of two cells converged; missing for averages over contexts), p (McNemar's exact test, for averages the
+        sign-flip test), p_holm, p_equivalence (two one-sided tests at the margin), p_equivalence_holm, margin,
+        variance_ratio (`Differences.variance_ratio`), verdict (of `VERDICTS`). Empty for a single cell. p values are
+        rounded to four significant digits.
     """
     import pandas as pd
 
@@ -160,35 +162,52 @@ def level_groups(plan: Plan, key: str) -> tuple[list[str], NDArray[np.int64]]:
     return [plan.cells[group[0]].labels[key] for group in groups], groups
 
 
-def _of_key(plan: Plan, converged: Converged, key: str, method: Method) -> Iterator[pd.DataFrame]:
+def _tasks(plan: Plan, key: str) -> Iterator[tuple[str, list[str], NDArray[np.int64]]]:
+    """`level_groups` of each task by itself, with its label; of all together, without one, where no task is varied."""
     names, groups = level_groups(plan, key)
-    base = plan.study.baseline.get(key, 0)
-    others = np.array([level for level in range(len(names)) if level != base])
-    margin = margin_of(plan)
+    if TASK not in plan.keys:
+        yield "", names, groups
+    elif key != TASK:
+        tasks = np.array([plan.cells[cell].labels[TASK] for cell in groups[0]])
+        for task in dict.fromkeys(tasks.tolist()):
+            yield task, names, groups[:, tasks == task]
 
-    def rows(
-        family: str, side: NDArray[Any], other: NDArray[Any], pairs: Differences, cells: Sequence[Cell] = ()
-    ) -> pd.DataFrame:
-        import pandas as pd
 
-        labels: dict[str, Any] = {"family": family, "key": key}
-        labels |= {"level": [names[i] for i in side], "other": [names[i] for i in other]}
-        for name in plan.keys:
-            labels[name] = [cell.labels[name] for cell in cells] if cells and name != key else ""
-        return pd.DataFrame(labels | columns_of(pairs, margin, method))
+def _of_key(plan: Plan, converged: Converged, key: str, method: Method) -> Iterator[pd.DataFrame]:
+    base, margin = plan.study.baseline.get(key, 0), margin_of(plan)
+    for task, names, groups in _tasks(plan, key):
+        others = np.array([level for level in range(len(names)) if level != base])
 
-    against = np.full(len(others), base)
-    yield rows("baseline", others, against, converged.groups(list(groups), others, against))
-    found = [pair for pair in itertools.combinations(range(len(names)), 2) if base not in pair]
-    if found and len(found) <= MOST_PAIRS:
-        side, other = np.array(found).T[::-1]
-        yield rows("levels", side, other, converged.groups(list(groups), side, other))
-    contexts = groups.shape[1]
-    if contexts > 1 and contexts * len(others) <= MOST_CONTEXTS:
-        side, other = np.repeat(others, contexts), np.full(len(others) * contexts, base)
-        cells = groups[others].ravel()
-        pairs = converged.cells(cells, np.tile(groups[base], len(others)))
-        yield rows("contexts", side, other, pairs, [plan.cells[i] for i in cells])
+        def rows(
+            family: str,
+            side: NDArray[Any],
+            other: NDArray[Any],
+            pairs: Differences,
+            cells: Sequence[Cell] = (),
+            names: Sequence[str] = names,
+            task: str = task,
+        ) -> pd.DataFrame:
+            import pandas as pd
+
+            labels: dict[str, Any] = {"family": family, "key": key}
+            labels |= {"level": [names[i] for i in side], "other": [names[i] for i in other]}
+            for name in plan.keys:
+                labels[name] = [cell.labels[name] for cell in cells] if cells and name != key else ""
+            labels |= {TASK: task} if task else {}
+            return pd.DataFrame(labels | columns_of(pairs, margin, method))
+
+        against = np.full(len(others), base)
+        yield rows("baseline", others, against, converged.groups(list(groups), others, against))
+        found = [pair for pair in itertools.combinations(range(len(names)), 2) if base not in pair]
+        if found and len(found) <= MOST_PAIRS:
+            side, other = np.array(found).T[::-1]
+            yield rows("levels", side, other, converged.groups(list(groups), side, other))
+        contexts = groups.shape[1]
+        if contexts > 1 and contexts * len(others) <= MOST_CONTEXTS:
+            side, other = np.repeat(others, contexts), np.full(len(others) * contexts, base)
+            cells = groups[others].ravel()
+            pairs = converged.cells(cells, np.tile(groups[base], len(others)))
+            yield rows("contexts", side, other, pairs, [plan.cells[i] for i in cells])
 
 
 def _rounded(p: NDArray[Any]) -> NDArray[np.float64]:

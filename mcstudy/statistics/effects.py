@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
+from mcstudy.plan import TASK
 from mcstudy.statistics.holm import holm
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ FEW: Final = 3
 """Trials of either kind that a cell should have; with fewer, the intervals of its log odds may be too narrow."""
 _CHUNK = 1 << 23
 """Numbers of a piece of the unpacked trials."""
-_TASK = "task.name"
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -126,11 +126,11 @@ def _by_task(plan: Plan) -> Iterator[tuple[str, tuple[str, ...], list[Cell]]]:
     """The cells of each task with the keys that are varied among them."""
     tasks: dict[str, list[Cell]] = {}
     for cell in plan.cells:
-        tasks.setdefault(cell.labels.get(_TASK, ""), []).append(cell)
+        tasks.setdefault(cell.labels.get(TASK, ""), []).append(cell)
     several = len(tasks) > 1
     for task, cells in tasks.items():
         varied = tuple(
-            key for key in plan.keys if not (several and key == _TASK) and len({cell.labels[key] for cell in cells}) > 1
+            key for key in plan.keys if not (several and key == TASK) and len({cell.labels[key] for cell in cells}) > 1
         )
         yield task if several else "", varied, cells
 

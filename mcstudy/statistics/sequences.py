@@ -48,7 +48,7 @@ def concentration(half_width: float, level: float = 0.95) -> float:
 
 
 def rate(
-    successes: ArrayLike, trials: ArrayLike, half_width: float, level: float = 0.95
+    successes: ArrayLike, trials: ArrayLike, half_width: float, level: Any = 0.95, tuned: float | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The confidence sequence of a rate, at some numbers of trials.
 
@@ -56,18 +56,26 @@ def rate(
         successes: k, of any shape.
         trials: n, likewise. Without trials the interval is (0, 1).
         half_width: where it is to be narrow; chosen before the trials are looked at.
-        level: the probability with which it covers the rate at all n ≥ 1 together, at the least.
+        level: the probability with which it covers the rate at all n ≥ 1 together, at the least: a number, or an
+            array where `tuned` is given.
+        tuned: the level at which it is to be narrow, by default its own. Intervals of several levels lie within one
+            another where this is the same.
 
     Returns:
         The lower and the upper ends: exactly 0 below where nothing succeeded, exactly 1 above where everything did.
     """
     k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
-    c = concentration(half_width, level)
+    c = concentration(half_width, level if tuned is None else tuned)
     return _lower(k, n, c, 1 - level), 1 - _lower(n - k, n, c, 1 - level)
 
 
 def paired(
-    first: ArrayLike, second: ArrayLike, pairs: ArrayLike, half_width: float, level: float = 0.95
+    first: ArrayLike,
+    second: ArrayLike,
+    pairs: ArrayLike,
+    half_width: float,
+    level: Any = 0.95,
+    tuned: float | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """The confidence sequence of the difference of two rates, over trials in pairs.
 
@@ -83,22 +91,27 @@ def paired(
         pairs: all pairs.
         half_width: where it is to be narrow; chosen before the trials are looked at.
         level: the probability with which it covers the difference at all numbers of pairs together, at the least.
+        tuned: as for `rate`.
 
     Returns:
         The lower and the upper ends, of the first rate less the second.
     """
     a, b, n = np.broadcast_arrays(*(np.asarray(one, np.float64) for one in (first, second, pairs)))
-    q_low, q_high = rate(a + b, n, half_width, 1 - SHARE * (1 - level))
-    t_low, t_high = (2 * end - 1 for end in rate(a, a + b, 2 * half_width, 1 - (1 - SHARE) * (1 - level)))
+
+    def part(k: NDArray[Any], of: NDArray[Any], width: float, share: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        return rate(k, of, width, 1 - share * (1 - level), None if tuned is None else 1 - share * (1 - tuned))
+
+    q_low, q_high = part(a + b, n, half_width, SHARE)
+    t_low, t_high = (2 * end - 1 for end in part(a, a + b, 2 * half_width, 1 - SHARE))
     return t_low * np.where(t_low > 0, q_low, q_high), t_high * np.where(t_high > 0, q_high, q_low)
 
 
-def _lower(k: NDArray[Any], n: NDArray[Any], c: float, alpha: float) -> NDArray[Any]:
+def _lower(k: NDArray[Any], n: NDArray[Any], c: float, alpha: Any) -> NDArray[Any]:
     """The lower end: log M falls from its threshold there to k/n, so halving finds it."""
     low, high = np.zeros(k.shape), k / np.maximum(n, 1)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        outside = _log_mixture(k, n, np.where(middle > 0, middle, 0.5), c) >= -math.log(alpha)
+        outside = _log_mixture(k, n, np.where(middle > 0, middle, 0.5), c) >= -np.log(alpha)
         low, high = np.where(outside, middle, low), np.where(outside, high, middle)
     return np.where(k == 0, 0.0, (low + high) / 2)
 
