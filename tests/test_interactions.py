@@ -44,7 +44,9 @@ def coded(count: int) -> np.ndarray:
     return np.vstack([np.eye(count - 1), -np.ones((1, count - 1))])
 
 
-@pytest.mark.filterwarnings("ignore:divide by zero")  # the model has no degrees of freedom left
+@pytest.mark.filterwarnings(
+    "ignore:divide by zero", "ignore:Perfect separation"
+)  # the model has no degrees of freedom left
 def test_estimates_and_errors_are_those_of_a_saturated_logistic_model() -> None:
     """Of independent cells, with half a trial of either kind added to each."""
     counts, trials = (3, 2, 2), 400
@@ -288,6 +290,8 @@ def test_effects_are_drawn_legibly(name: str) -> None:
     with style.theme():
         pages = list(figures.FIGURES["interactions"].pages(frame, plan.keys))
         assert 2 <= len(pages) <= 4
+        left = figures.draw(figures.FIGURES["interactions"], frame, plan.keys).left_out
+        assert left == (37 if name == "more levels than a page holds" else 0)
         for page, _ in pages:
             assert_legible(page)
 

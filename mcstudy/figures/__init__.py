@@ -13,13 +13,13 @@ from mcstudy.figures.axes import draw_axes
 from mcstudy.figures.basins import draw_basins
 from mcstudy.figures.cells import draw_causes, draw_outcomes, draw_rates
 from mcstudy.figures.comparisons import draw_comparisons, drawn_rows
-from mcstudy.figures.interactions import draw_interactions
+from mcstudy.figures.interactions import draw_interactions, main_effects
 from mcstudy.figures.landscapes import draw_landscapes
 from mcstudy.figures.layout import Page
 from mcstudy.figures.lines import draw_curves, draw_losses
 from mcstudy.figures.paths import draw_paths
 from mcstudy.figures.probes import draw_probes
-from mcstudy.figures.restarts import draw_restarts
+from mcstudy.figures.restarts import draw_restarts, drawn_cells
 from mcstudy.figures.size import draw_size
 from mcstudy.figures.starts import draw_starts
 from mcstudy.figures.style import png, theme, uncollected
@@ -43,7 +43,7 @@ class Drawing:
             `mcstudy.closeup.CLOSEUPS`.
         pages: that and the varied keys to the pages.
         caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of,
-            `{intervals}` and `{bands}` for the kind of them.
+            `{intervals}`, `{bands}` and `{over}` (bands of curves over the steps) for the kind of them.
         item: what it has a mark for, in the singular.
         count: how many of them a frame has.
         table: the file that has them all.
@@ -98,8 +98,16 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str], anytime: bool = Fals
     return Drawn(tuple(images), caption, cells, cells - len(shown))
 
 
-_FIXED = {"intervals": "Wilson intervals", "bands": "Wilson bands"}
-_ANYTIME = {"intervals": "confidence sequences", "bands": "bands of confidence sequences"}
+_FIXED = {
+    "intervals": "Wilson intervals",
+    "bands": "Wilson bands",
+    "over": "simultaneous 95 % bands: each holds at all checks at once",
+}
+_ANYTIME = {
+    "intervals": "confidence sequences",
+    "bands": "bands of confidence sequences",
+    "over": "pointwise 95 % bands of confidence sequences",
+}
 """What a caption calls intervals, of studies of a fixed number of trials and of those that stop early."""
 
 
@@ -122,20 +130,24 @@ FIGURES: dict[str, Drawing] = {
             "where none is to be seen it is narrower than the dot).",
         ),
         Drawing(
-            "size",
-            "Size",
-            "rates",
-            draw_size,
-            "Share of the trials that converged against the number of parameters (on a logarithmic scale), with "
-            "95 % {intervals}.",
+            "comparisons",
+            "What differs",
+            "comparisons",
+            draw_comparisons,
+            "Differences from the baseline in the share of the trials that converged, compared trial by trial, with "
+            "95 % intervals (lines; where none is to be seen it is narrower than the mark). Colours tell what is shown "
+            "at 5 %, adjusted for the number of comparisons (Holm). All pairs of levels are in comparisons.csv.",
+            "level",
+            drawn_rows,
+            "comparisons.csv",
         ),
         Drawing(
             "axes",
             "Rates over a number",
             "axes",
             draw_axes,
-            "Share of the trials that converged, over a number that the study varies: lines with pointwise 95 % Wilson "
-            "bands, or a map of two such numbers (percentages in the cells where they fit, the highest of each row "
+            "Share of the trials that converged, over a number that the study varies: lines with pointwise 95 % "
+            "{bands}, or a map of two such numbers (percentages in the cells where they fit, the highest of each row "
             "bold). Thick edges mark the highest rate of a line or map, thin ones those that are not shown to be lower "
             "(McNemar's exact test, Holm-adjusted, 5 %).",
         ),
@@ -148,6 +160,17 @@ FIGURES: dict[str, Drawing] = {
             "keys (dots, with pointwise 95 % intervals). Then, for the pair of keys whose interaction explains most, "
             "by how much the log odds of two levels together differ from what each adds by itself (bold: clear after "
             "Holm's adjustment).",
+            "level",
+            main_effects,
+            "effects.csv",
+        ),
+        Drawing(
+            "size",
+            "Size",
+            "rates",
+            draw_size,
+            "Share of the trials that converged against the number of parameters (on a logarithmic scale), with "
+            "95 % {intervals}.",
         ),
         Drawing(
             "outcomes",
@@ -155,18 +178,6 @@ FIGURES: dict[str, Drawing] = {
             "rates",
             draw_outcomes,
             "How the trials of each cell ended.",
-        ),
-        Drawing(
-            "comparisons",
-            "What differs",
-            "comparisons",
-            draw_comparisons,
-            "Differences from the baseline in the share of the trials that converged, compared trial by trial, with "
-            "95 % intervals (lines; where none is to be seen it is narrower than the mark). Colours tell what is shown "
-            "at 5 %, adjusted for the number of comparisons (Holm). All pairs of levels are in comparisons.csv.",
-            "level",
-            drawn_rows,
-            "comparisons.csv",
         ),
         Drawing(
             "causes",
@@ -180,8 +191,7 @@ FIGURES: dict[str, Drawing] = {
             "How fast it learns",
             "curves",
             draw_curves,
-            "Share of the trials that had converged by each check, with simultaneous 95 % bands: each holds at all "
-            "checks at once.",
+            "Share of the trials that had converged by each check, with {over}.",
         ),
         Drawing(
             "restarts",
@@ -192,6 +202,8 @@ FIGURES: dict[str, Drawing] = {
             "begun anew (ERT), with 95 % bands that hold at all cut-offs at once; both axes are logarithmic. A mark "
             "stands at the best cut-off, the thick part of the line at all that may be it. Without a success there is "
             "no line.",
+            count=drawn_cells,
+            table="times.csv",
         ),
         Drawing(
             "losses",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mcstudy.figures import style
-from mcstudy.figures.layout import PAGE_HEIGHT, Band, Page, Panel, Sheet, levels, pages
+from mcstudy.figures.layout import MAX_PAGES, PAGE_HEIGHT, Band, Page, Panel, Sheet, levels, pages
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,11 +35,16 @@ def draw_interactions(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page
     done = 0
     for task in levels(frame, "task"):
         rows = frame[frame["task"] == task]
-        for figure in (*_mains(rows[rows["kind"] == "main"], keys), *_pair(rows)):
-            if done == 4:
+        for page in (*_mains(rows[rows["kind"] == "main"], keys), *_pair(rows)):
+            if done == MAX_PAGES:
                 return
             done += 1
-            yield Page(figure, frozenset())
+            yield page
+
+
+def main_effects(frame: pd.DataFrame) -> int:
+    """How many levels a frame has the main effects of."""
+    return int((frame["kind"] == "main").sum())
 
 
 def _head(rows: pd.DataFrame) -> str:
@@ -47,7 +52,7 @@ def _head(rows: pd.DataFrame) -> str:
     return f"task.name: {task}" if task else ""
 
 
-def _mains(rows: pd.DataFrame, keys: Sequence[str]) -> Iterator[Any]:
+def _mains(rows: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     """A band of dots for each key; of many levels the first of each page's room."""
     panels = []
     for key in keys:
@@ -77,7 +82,8 @@ def _mains(rows: pd.DataFrame, keys: Sequence[str]) -> Iterator[Any]:
             axes.set_xlim(low - margin, high + margin)
             ticks = _factors(low - margin, high + margin)
             axes.set_xticks([math.log(factor) for factor in ticks], list(map(_factor, ticks)))
-        yield figure
+        drawn = (panel.rows[["task", "key", "level"]].itertuples(index=False) for panel, _ in placed)
+        yield Page(figure, frozenset(str(tuple(level)) for some in drawn for level in some))
 
 
 def _factors(low: float, high: float) -> list[float]:
@@ -104,7 +110,7 @@ def _named(panels: Sequence[Panel]) -> Iterator[tuple[str, Panel]]:
         yield str(panel.rows["key"].iloc[0]), panel
 
 
-def _pair(rows: pd.DataFrame) -> Iterator[Any]:
+def _pair(rows: pd.DataFrame) -> Iterator[Page]:
     """The interaction of the pair that explains most, where one is clear."""
     pairs = rows[(rows["kind"] == "pair") & (rows["p"] < 0.05)]
     shares = rows[(rows["kind"] == "share") & (rows["other_key"] != "")].sort_values(
@@ -118,7 +124,7 @@ def _pair(rows: pd.DataFrame) -> Iterator[Any]:
             return
 
 
-def _map(rows: pd.DataFrame, key: str, other: str) -> Iterator[Any]:
+def _map(rows: pd.DataFrame, key: str, other: str) -> Iterator[Page]:
     across, down = levels(rows, "level"), levels(rows, "other_level")
     names = key, other
     if len(across) > len(down):
@@ -138,7 +144,7 @@ def _map(rows: pd.DataFrame, key: str, other: str) -> Iterator[Any]:
         ((_, axes),) = placed
         _cells(axes, rows, across, down)
         axes.set_yticks(range(len(down)), labels)
-        yield figure
+        yield Page(figure, frozenset())
 
 
 def _cells(axes: Axes, rows: pd.DataFrame, across: Sequence[str], down: Sequence[str]) -> None:

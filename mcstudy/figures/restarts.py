@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _ABOVE, _BELOW = 4.0, 1.6
 """How far the axis goes beyond the highest cost at a whole budget, and below the least of all."""
+_SPAN = 1e4
+"""Most that the axis spans: cells of a single success cost so much that the others could not be told apart."""
 
 
 def draw_restarts(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
@@ -30,9 +32,7 @@ def draw_restarts(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     Yields:
         The pages; none where nothing converged or nothing was trained.
     """
-    known = frame[np.isfinite(frame["ert"]) & (frame["ert"] > 0) & (frame["step"] > 0)]
-    # One cut-off is no line.
-    known = known[known.groupby("cell")["step"].transform("size") > 1]
+    known = _known(frame)
     if known.empty:
         return
     hue, cut, own_legends = by_colour(known, keys)
@@ -50,7 +50,8 @@ def draw_restarts(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
         inner=1.75 if own_legends else 0.0,
     )
     last = known.groupby("cell")["ert"].last()
-    limits = float(known["ert"].min()) / _BELOW, float(last.max()) * _ABOVE
+    least = float(known["ert"].min())
+    limits = least / _BELOW, min(float(last.max()), least * _SPAN) * _ABOVE
     ends = float(known["step"].min()) / 1.15, float(known["step"].max()) * 1.15
     for figure, placed in pages(cut, sheet):
         for panel, axes in placed:
@@ -67,6 +68,17 @@ def draw_restarts(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
                 place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1.0, 0.5), "frameon": False}
                 axes.legend(handles(len(texts)), texts, **place, labelspacing=0.3, handlelength=2.2, borderpad=0.2)
         yield page_of(figure, placed)
+
+
+def drawn_cells(frame: pd.DataFrame) -> int:
+    """How many cells there is a line for."""
+    return int(_known(frame)["cell"].nunique())
+
+
+def _known(frame: pd.DataFrame) -> pd.DataFrame:
+    known = frame[np.isfinite(frame["ert"]) & (frame["ert"] > 0) & (frame["step"] > 0)]
+    # One cut-off is no line.
+    return known[known.groupby("cell")["step"].transform("size") > 1]
 
 
 def _lines(axes: Axes, panel: Panel, hue: str | None, names: Sequence[str], top: float) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLES", "write"]
 
-TABLES = ("rates", "comparisons", "times", "claims")
+TABLES = ("rates", "comparisons", "effects", "times", "claims")
 """The frames that are written as CSV; claims are there where a study makes some."""
 
 
@@ -71,7 +71,10 @@ def write(
             if frame is None:
                 (path / f"{name}.csv").unlink(missing_ok=True)
             else:
-                files.write_text(path / f"{name}.csv", frame.to_csv(index=False, lineterminator="\n"))
+                # Products of matrices differ in their last digits from machine to machine.
+                digits = "%.8g" if name == "effects" else None
+                text = frame.to_csv(index=False, lineterminator="\n", float_format=digits)
+                files.write_text(path / f"{name}.csv", text)
         files.write_text(path / "report.md", markdown(document))
         files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:
