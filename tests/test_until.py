@@ -218,6 +218,30 @@ def test_differences_are_decided(whole: MemoryStore) -> None:
     frame = statistics.rates(plan, whole, counts)
     assert set(frame["stopped"]) == {"decided", "trials"}
     assert ((frame["trials"] == MOST) == (frame["stopped"] == "trials")).all()
+    by_id, tallies = {cell.id: cell for cell in plan.cells}, statistics.tallies(plan, whole, counts)
+    decided = stopping.decisions(plan, tallies).to_dict("records")
+    assert len(decided) == 7 and {row["verdict"] for row in decided} == {"differ", "undecided"}
+    for row in decided:
+        other = next(
+            cell for cell in plan.cells if cell.labels == by_id[row["cell"]].labels | {row["key"]: row["other"]}
+        )
+        n = row["trials"]
+        a, b = ((whole.read(name, n)["outcome"] == "converged").to_numpy() for name in (row["cell"], other.id))
+        assert row["difference"] == a.mean() - b.mean()
+        ends = sequences.paired((a & ~b).sum(), (b & ~a).sum(), n, 0.005, 1 - 0.05 / 7)
+        assert (row["difference_low"], row["difference_high"]) == ends
+        assert (row["verdict"] == "differ") == bool(ends[0] > 0 or ends[1] < 0)
+        assert n == MOST or row["verdict"] == "differ"
+
+
+def test_equal_cells_are_told_to_be_equivalent(whole: MemoryStore) -> None:
+    plan = make_plan(study({"decided": 0.01}))
+    found = stopping.decisions(plan, statistics.tallies(plan, whole, naive_counts(plan, whole)))
+    assert set(found["verdict"]) == {"differ", "equivalent"}
+    alike = found[found["verdict"] == "equivalent"]
+    assert (alike["difference_low"] >= -0.01).all() and (alike["difference_high"] <= 0.01).all()
+    width = make_plan(study({"half_width": 0.035}))
+    assert stopping.decisions(width, statistics.tallies(width, whole, MOST)).empty
 
 
 def test_frames_of_other_studies_have_no_sequences(whole: MemoryStore) -> None:
@@ -309,6 +333,12 @@ def test_the_report_says_how_differences_were_decided(whole: MemoryStore, tmp_pa
     told = (tmp_path / "report.md").read_text()
     assert "shown not to be 0, or shown to be at most 1 point," in told and "for all 7 differences together" in told
     assert "study.until = { decided = 0.01 }" in told
+    assert (
+        "Of the 7 differences from the baseline, in one key at a time, shown to be: 5 not 0, 2 at most 1 point." in told
+    )
+    assert (tmp_path / "decisions.csv").read_text().count("\n") == 8
+    report.write(make_plan(study({"half_width": 0.035})), whole, tmp_path, None, MOST)
+    assert not (tmp_path / "decisions.csv").exists()
 
 
 def test_reports_of_fixed_numbers_of_trials_say_nothing_of_it(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def drawn_cells(frame: pd.DataFrame) -> int:
 def _known(frame: pd.DataFrame) -> pd.DataFrame:
     known = frame[np.isfinite(frame["ert"]) & (frame["ert"] > 0) & (frame["step"] > 0)]
     # One cut-off is no line.
-    return known[known.groupby("cell")["step"].transform("size") > 1]
+    some: pd.DataFrame = known[known.groupby("cell")["step"].transform("size") > 1]
+    return some
 
 
 def _lines(axes: Axes, panel: Panel, hue: str | None, names: Sequence[str], top: float) -> None:

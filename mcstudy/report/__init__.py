@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TABLES", "write"]
 
-TABLES = ("rates", "comparisons", "effects", "times", "claims")
-"""The frames that are written as CSV; claims are there where a study makes some."""
+TABLES = ("rates", "comparisons", "decisions", "effects", "times", "claims")
+"""The frames that are written as CSV; decisions are those of a study that has `until.decided`, claims those of one that
+makes some."""
 
 
 def write(
@@ -110,6 +111,9 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         "comparisons": statistics.comparisons(plan, known, method),
         "judge": statistics.Judge.of(plan, known, method),
     }
+    until = plan.study.study.until
+    if until is not None and until.decided is not None:
+        frames["decisions"] = statistics.stopping.decisions(plan, known)
     if plan.claims:
         frames["claims"] = statistics.claims(plan, known)
     return frames

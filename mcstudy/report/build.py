@@ -34,7 +34,7 @@ from mcstudy.report.setup import setup
 from mcstudy.report.size import size
 from mcstudy.report.solutions import solutions
 from mcstudy.report.starts import starts
-from mcstudy.report.stopping import looks, stopping
+from mcstudy.report.stopping import decided, looks, stopping
 from mcstudy.report.tables import tables
 from mcstudy.report.times import times
 
@@ -92,6 +92,8 @@ def build(
     if "claims" in frames:
         blocks += [Heading(2, "Claims"), *claims(plan, frames["claims"])]
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
+    if "decisions" in frames:
+        blocks += decided(plan, frames["decisions"])
     for name, drawing in FIGURES.items():
         found = []
         told = _TEXT_FRAMES.get(name, drawing.frame)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mcstudy import statistics
 from mcstudy.report import words
-from mcstudy.report.document import Block, Code, Inline, Paragraph, Text
+from mcstudy.report.document import Block, Code, Heading, Inline, Paragraph, Table, Text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 8
 """Cells that a sentence names."""
+_MOST_ROWS = 40
+"""Rows of a table."""
+_VERDICTS = {"differ": "not 0", "equivalent": "at most {size}", "undecided": "not decided"}
 
 
 def stopping(plan: Plan, frame: pd.DataFrame) -> list[Block]:
@@ -53,6 +56,44 @@ def stopping(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     return [Paragraph(tuple(text))]
 
 
+def decided(plan: Plan, frame: pd.DataFrame) -> list[Block]:
+    """What the looks decided: how many differences, and a table of them.
+
+    Args:
+        plan: the cells.
+        frame: as `mcstudy.statistics.stopping.decisions` returns it.
+    """
+    until = plan.study.study.until
+    if until is None or until.decided is None:
+        return []
+    names = {name: text.format(size=_points(until.decided)) for name, text in _VERDICTS.items()}
+    counts = frame["verdict"].value_counts()
+    parts = [f"{int(counts[name]):,} {verdict}" for name, verdict in names.items() if name in counts]
+    total = words.count(len(frame), "difference")
+    text = (
+        f"Of the {total} from the baseline, in one key at a time, shown to be: {', '.join(parts)}. Each is told over "
+        "the trials that both cells had when it was decided; the intervals hold with 95 % for all of them together. "
+    )
+    rows = []
+    for row in words.records(frame.head(_MOST_ROWS)):
+        ends = _signed(row["difference"]), f"{_signed(row['difference_low'])} to {_signed(row['difference_high'])}"
+        numbers = (words.count(row["trials"]), *ends, names[row["verdict"]])
+        rows.append((words.cell(row, plan.keys), (Code(row["other"]),), *((number,) for number in numbers)))
+    header = ("cell", "instead of", "trials", "difference (points)", "interval", "shown to be")
+    blocks: list[Block] = [Heading(3, "What was decided")]
+    more = f"The table has the first {_MOST_ROWS}; " if len(frame) > _MOST_ROWS else ""
+    blocks.append(Paragraph((text, more, Code("decisions.csv"), " has them all.")))
+    return [*blocks, Table(header, tuple(rows), frozenset({2, 3, 4}))]
+
+
+def _signed(difference: float) -> str:
+    """A difference in points, with its sign; not shown as the 0 that it is not."""
+    decimals = 1
+    while difference and decimals < 6 and not round(100 * difference, decimals):
+        decimals += 1
+    return f"{100 * difference:+.{decimals}f}".replace("-", "\N{MINUS SIGN}") if difference else "0"
+
+
 def _limited(frame: pd.DataFrame, keys: tuple[str, ...], most: int, late: str) -> Text:
     """Which cells were at the limit of trials before they were done."""
     found = words.records(frame[frame["stopped"] == "trials"])
@@ -86,7 +127,8 @@ def looks(plan: Plan) -> list[Block]:
     more = f", … up to {found[-1]:,} trials, each an eighth more than the one before" if len(found) > 4 else " trials"
     text = (
         f"; the looks are at {first}{more}. They depend on nothing else, so the same trials are used however the "
-        "study is run. The sequences are mixtures of likelihood ratios over a beta distribution (Robbins 1970; Howard, "
-        "Ramdas, McAuliffe and Sekhon 2021)."
+        "study is run. What is seen when a question has just been answered tends to lie a little too far out; the "
+        "intervals allow for it. The sequences are mixtures of likelihood ratios over a beta distribution (Robbins "
+        "1970; Howard, Ramdas, McAuliffe and Sekhon 2021)."
     )
     return [Paragraph(("Stopped early: ", rule, text))]

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from mcstudy.statistics import sequences
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from mcstudy.plan import Plan
     from mcstudy.statistics.tally import Tally
 
@@ -91,6 +93,8 @@ class Stopping:
         self._level = LEVEL if self._name == "half_width" else 1 - (1 - LEVEL) / len(asked)
         self._ones = np.zeros((len(asked), 2), np.int64)
         self._unanswered = np.ones(len(asked), np.bool_)
+        self._keys = [key for _, _, key in asked]
+        self._trials, self._ends = np.zeros(len(asked), np.int64), np.zeros((2, len(asked)))
         self.stretch = (0, self._looks[0])
         self.open: list[int] = [cell.index for cell in plan.cells]
         self.counts = plan.counts(self._looks[0])
@@ -105,18 +109,23 @@ class Stopping:
                 self._ones[row] += np.count_nonzero(side & ~other), np.count_nonzero(other & ~side)
         last = self.stretch[1]
         asked = np.flatnonzero(self._unanswered)
-        self._unanswered[asked] = ~self._answered(self._ones[asked], last)
+        low, high = self._sequences(self._ones[asked], last)
+        self._trials[asked], self._ends[:, asked] = last, (low, high)
+        self._unanswered[asked] = ~self._answered(low, high)
         self.open = np.unique(self._sides[self._unanswered]).tolist() if last < self._looks[-1] else []
         if self.open:
             self.stretch = last, self._looks[self._looks.index(last) + 1]
             self.counts |= {self._plan.cells[cell].id: self.stretch[1] for cell in self.open}
 
-    def _answered(self, ones: NDArray[np.int64], trials: int) -> NDArray[Any]:
+    def _sequences(self, ones: NDArray[np.int64], trials: int) -> tuple[NDArray[Any], NDArray[Any]]:
         first, second = ones.T
         if self._name == "half_width":
-            low, high = sequences.rate(first, trials, self._size, self._level)
+            return sequences.rate(first, trials, self._size, self._level)
+        return sequences.paired(first, second, trials, self._size, self._level)
+
+    def _answered(self, low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.bool_]:
+        if self._name == "half_width":
             return np.asarray(high - low <= 2 * self._size)
-        low, high = sequences.paired(first, second, trials, self._size, self._level)
         return np.asarray((low > 0) | (high < 0) | ((low >= -self._size) & (high <= self._size)))
 
     @property
@@ -125,9 +134,34 @@ class Stopping:
         unmet = set(np.unique(self._sides[self._unanswered]).tolist())
         return ["trials" if cell.index in unmet else self._name for cell in self._plan.cells]
 
+    def decisions(self) -> pd.DataFrame:
+        """The columns of `decisions`."""
+        import pandas as pd
 
-def reasons(plan: Plan, known: Mapping[str, Tally]) -> list[str]:
-    """Why each cell stopped, in plan order, found again from the tallies of its trials."""
+        cells, (low, high) = self._plan.cells, self._ends
+        inside = (low >= -self._size) & (high <= self._size)
+        rows = []
+        for row, (side, other) in enumerate(self._sides.tolist()):
+            key, trials = self._keys[row], int(self._trials[row])
+            first, second = self._ones[row]
+            rows.append(
+                {
+                    "cell": cells[side].id,
+                    **cells[side].labels,
+                    "key": key,
+                    "other": cells[other].labels[key],
+                    "trials": trials,
+                    "difference": (first - second) / trials,
+                    "difference_low": low[row],
+                    "difference_high": high[row],
+                    "verdict": "equivalent" if inside[row] else "undecided" if self._unanswered[row] else "differ",
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def _seen_again(plan: Plan, known: Mapping[str, Tally]) -> Stopping:
+    """All looks at a study, found again from the tallies of its trials."""
     stopping = Stopping(plan)
     while stopping.open:
         first, last = stopping.stretch
@@ -136,4 +170,25 @@ def reasons(plan: Plan, known: Mapping[str, Tally]) -> list[str]:
             bits = known[cell.id].converged[first // 8 : -(-last // 8)]
             seen[cell.index] = np.unpackbits(bits, count=last - first).astype(np.bool_)
         stopping.look(seen)
-    return stopping.reasons
+    return stopping
+
+
+def reasons(plan: Plan, known: Mapping[str, Tally]) -> list[str]:
+    """Why each cell stopped, in plan order, found again from the tallies of its trials."""
+    return _seen_again(plan, known).reasons
+
+
+def decisions(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
+    """What a study with `until.decided` decided: a row for each of the `contrasts`, at the look that decided it.
+
+    Returns:
+        cell, its labels, key (the one in which it is not the baseline), other (the baseline's level of that), trials
+        (shared by both, until this was decided), difference (the cell's rate less the other's, over these trials),
+        the ends of its sequence, difference_low and difference_high, which cover all differences of the study at all
+        looks together with a probability of 95 %, and verdict: differ, equivalent (within ±`decided`, whether or not
+        0 is left out), undecided. Empty for other studies.
+    """
+    import pandas as pd
+
+    until = plan.study.study.until
+    return pd.DataFrame() if until is None or until.decided is None else _seen_again(plan, known).decisions()
