@@ -47,9 +47,9 @@ class Shown(Progress):
 
     def expect(self, rows: int) -> None:
         """No more than `rows` are to be trained now."""
-        self._total = rows
+        self._total = max(rows, self._done, 1)
         if self._bar is not None:
-            self._bar.total = rows
+            self._bar.total = self._total
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""

@@ -174,7 +174,7 @@ def test_paired_sequences_seldom_ever_miss(correlation: float, rates: tuple[floa
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("rates", [(0.5, 0.5), (0.1, 0.1), (0.4, 0.45)])
 def test_paired_sequences_seldom_ever_miss_at_length(correlation: float, rates: tuple[float, float]) -> None:
-    assert missed(correlation, rates, 30_000, 500, 1.1) <= 0.05
+    assert missed(correlation, rates, 30_000, 300, 1.1) <= 0.05
 
 
 @pytest.mark.slow
