@@ -68,7 +68,7 @@ def study_of(cell: Cell, trial: int, keras: bool) -> Settings:
 
 def trials() -> Iterator[tuple[str, str, Settings, int]]:
     """(framework, the cell it comes from, study, trial): as many as `COUNTS`, the studies in turn."""
-    plans = [make_plan(mcstudy.load(path)) for path in sorted((ROOT / "studies").rglob("*.toml"))]
+    plans = [make_plan(mcstudy.load(path)) for path in sorted((ROOT / "studies").glob("*.toml"))]
     for framework, count in COUNTS.items():
         found = number = 0
         while found < count:
