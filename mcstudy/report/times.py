@@ -70,8 +70,10 @@ def _counts(rows: Sequence[Row]) -> str:
     of = f"the {words.count(len(rows), 'cell')}"
     if clear == len(rows):
         return f"In each of {of}, restarting before the last step clearly saves steps."
-    told = "In none of " if not clear else f"In {words.count(clear)} of "
-    told += f"{of}, restarting before the last step clearly saves steps"
+    if clear:
+        told = f"In {words.count(clear)} of {of}, restarting before the last step clearly saves steps"
+    else:
+        told = f"In none of {of} does restarting before the last step clearly save steps"
     if never:
         told += f"; in {words.count(never)}, nothing converged, so no cut-off is known to help"
     return told + "."
@@ -95,7 +97,7 @@ def _advice(row: Row) -> str:
             f"{told}; a single training converges in {words.percent(*rate)} of all cases, and giving each {budget} "
             f"costs {_plain(row, 'steps_99')}"
         )
-    return f"{told}, though letting every training run {budget} may be as cheap (then {_plain(row, 'steps_99')})"
+    return f"{told}, though letting every training run {budget} may be as cheap: {_plain(row, 'steps_99')}"
 
 
 def _at_least(row: Row) -> str:

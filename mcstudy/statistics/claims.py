@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
+from mcstudy.statistics.compare import MARGIN
 from mcstudy.statistics.intervals import (
     clopper_pearson,
     median_quantiles,
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.plan import Cell, Plan
-
-MARGIN: Final = 0.02
-"""Rates that differ by no more than this count as equal where a claim does not say `within`."""
 
 STEPS_MARGIN: Final = 0.05
 """Of a published median of steps: differences up to this share of it do not count; nor do those up to a check."""

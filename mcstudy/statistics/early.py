@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mcstudy.statistics import sequences
 from mcstudy.statistics.compare import FIXED, LEVEL, Method
 from mcstudy.statistics.pairs import Differences
-from mcstudy.statistics.stopping import half_width
+from mcstudy.statistics.stopping import Stopping, half_width
 
 if TYPE_CHECKING:
     from mcstudy.plan import Plan
@@ -24,10 +24,10 @@ _HALVINGS: Final = 40
 def method_of(plan: Plan) -> Method:
     """How the pairs of a plan's cells are judged: `FIXED`, or where its study stops early `sequential`."""
     width = half_width(plan)
-    return FIXED if width is None else sequential(width)
+    return FIXED if width is None else sequential(width, Stopping(plan).level)
 
 
-def sequential(width: float) -> Method:
+def sequential(width: float, tuned: float = 1 - LEVEL) -> Method:
     """Intervals and p values that hold at all numbers of trials at once.
 
     The difference of a trial is a whole number from -C to C over C, so the mean difference is the sum over k of k/C
@@ -37,14 +37,15 @@ def sequential(width: float) -> Method:
 
     Args:
         width: the half width at which the sequences are to be narrow.
+        tuned: the level at which they are to be, that of the study's own looks: what these decide is shown here too.
     """
 
     def ends(pairs: Differences, alpha: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         size = pairs.contexts
         k = np.arange(1, size + 1)
         up, down = pairs.counts[:, size + k], pairs.counts[:, size - k]
-        level, tuned = 1 - alpha[:, None] / size, 1 - LEVEL / size
-        low, high = sequences.paired(up, down, pairs.trials[:, None], width, level, tuned)
+        level = 1 - alpha[:, None] / size
+        low, high = sequences.paired(up, down, pairs.trials[:, None], width, level, 1 - (1 - tuned) / size)
         return (low @ k) / size, (high @ k) / size
 
     def interval(pairs: Differences) -> tuple[NDArray[Any], NDArray[Any]]:

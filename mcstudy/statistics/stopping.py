@@ -76,6 +76,7 @@ class Stopping:
         plan: the cells of a study that has `until`.
 
     Attributes:
+        level: of each sequence.
         open: positions of the open cells; none when all is done.
         counts: trials of each cell that are wanted so far, by its id.
         stretch: the trials [first, last) that the next look is at, beyond those of the last one.
@@ -90,7 +91,7 @@ class Stopping:
         each = [(cell.index, cell.index, "") for cell in plan.cells]
         asked = each if self._name == "half_width" else contrasts(plan)
         self._sides = np.array([pair[:2] for pair in asked], np.int64).reshape(-1, 2)
-        self._level = LEVEL if self._name == "half_width" else 1 - (1 - LEVEL) / len(asked)
+        self.level = LEVEL if self._name == "half_width" else 1 - (1 - LEVEL) / len(asked)
         self._ones = np.zeros((len(asked), 2), np.int64)
         self._unanswered = np.ones(len(asked), np.bool_)
         self._keys = [key for _, _, key in asked]
@@ -120,8 +121,8 @@ class Stopping:
     def _sequences(self, ones: NDArray[np.int64], trials: int) -> tuple[NDArray[Any], NDArray[Any]]:
         first, second = ones.T
         if self._name == "half_width":
-            return sequences.rate(first, trials, self._size, self._level)
-        return sequences.paired(first, second, trials, self._size, self._level)
+            return sequences.rate(first, trials, self._size, self.level)
+        return sequences.paired(first, second, trials, self._size, self.level)
 
     def _answered(self, low: NDArray[Any], high: NDArray[Any]) -> NDArray[np.bool_]:
         if self._name == "half_width":
