@@ -44,9 +44,7 @@ def coded(count: int) -> np.ndarray:
     return np.vstack([np.eye(count - 1), -np.ones((1, count - 1))])
 
 
-@pytest.mark.filterwarnings(
-    "ignore:divide by zero", "ignore:Perfect separation"
-)  # the model has no degrees of freedom left
+@pytest.mark.filterwarnings("ignore:divide by zero", "ignore:Perfect separation")
 def test_estimates_and_errors_are_those_of_a_saturated_logistic_model() -> None:
     """Of independent cells, with half a trial of either kind added to each."""
     counts, trials = (3, 2, 2), 400
