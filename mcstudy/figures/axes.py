@@ -40,6 +40,8 @@ def draw_axes(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     Yields:
         The pages; none where widths are the only axis, which the figure of the size shows.
     """
+    if frame.empty:
+        return
     if (frame["y_key"] != "").any():
         yield from _maps(frame, keys)
     elif (frame["x_key"] != _HIDDEN).all():

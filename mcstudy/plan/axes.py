@@ -196,4 +196,5 @@ def _text(value: float) -> str:
     """A number as it is shown: 0.001, 1e-05, 20,000."""
     if value == int(value) and abs(value) < 1e7:
         return f"{int(value):,}"
-    return repr(value)
+    # Not every digit that a sum of floats may have, as in 0.30000000000000004.
+    return f"{value:.6g}"
