@@ -261,8 +261,9 @@ def test_there_has_to_be_something_to_decide() -> None:
     data["network"] |= {"activation": "relu", "init": "normal"}
     data["train"]["optimizer"] = {"name": "sgd", "lr": 0.1}
     del data["vary"]
-    with pytest.raises(StudyError, match="no key is varied, so there is nothing to decide between"):
-        Study.model_validate(data)
+    for vary in ({}, {"activation": ["relu"]}):
+        with pytest.raises(StudyError, match="no key has two levels, so there is nothing to decide between"):
+            Study.model_validate(data | {"vary": vary})
     data["study"]["until"] = {"half_width": 0.02}
     Study.model_validate(data)
 

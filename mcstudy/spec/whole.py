@@ -111,8 +111,8 @@ def _until(data: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("$.study.until", until, "says nothing; give half_width or decided")
     elif "half_width" in until and "decided" in until:
         yield Fault("$.study.until", until, "half_width and decided are both given; keep exactly one")
-    elif "decided" in until and not _table(data, "vary"):
-        text = "no key is varied, so there is nothing to decide between; give half_width, or vary a key"
+    elif "decided" in until and not any(isinstance(v, list) and len(v) > 1 for v in _table(data, "vary").values()):
+        text = "no key has two levels, so there is nothing to decide between; give half_width, or vary a key"
         yield Fault("$.study.until.decided", until["decided"], text)
 
 
