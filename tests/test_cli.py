@@ -301,7 +301,7 @@ def test_run_writes_the_files_of_a_run_folder(finished: Path) -> None:
     assert all(name.endswith(".parquet") for name in trials)
     histories = {f"histories/cell={cell}.parquet" for cell in cells}
     samples = {f"histories/cell={cell}.npz" for cell in cells}
-    tables = {"rates.csv", "comparisons.csv", "times.csv"}
+    tables = {"rates.csv", "comparisons.csv", "effects.csv", "times.csv"}
     assert found - figures - trials - samples == {"report.md", "report.html", "run.json"} | tables | histories
 
 

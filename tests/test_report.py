@@ -150,7 +150,7 @@ def test_a_study_of_no_steps_has_no_curves() -> None:
     plan = synthetic.plan({"init": synthetic.INITS}, train={"steps": 0})
     made = frames(plan, synthetic.filled(plan))
     shown = [name for name, drawing in OF_FRAMES.items() if figures.draw(drawing, made[drawing.frame], plan.keys).pages]
-    assert shown == ["rates", "outcomes", "comparisons", "causes"]
+    assert shown == ["rates", "comparisons", "outcomes", "causes"]
 
 
 def test_the_size_is_drawn_where_it_is_varied() -> None:
@@ -193,7 +193,8 @@ def test_cells_that_are_not_drawn_are_counted(name: str, monkeypatch: pytest.Mon
     with style.theme():
         ((_, cells),) = drawing.pages(made[drawing.frame], plan.keys)
     drawn = figures.draw(drawing, made[drawing.frame], plan.keys)
-    count = 80 if name == "comparisons" else 160
+    count = {"comparisons": 80, "restarts": drawing.count(made["restarts"])}.get(name, 160)
+    assert count > (140 if name == "restarts" else 0)  # the others have no success
     assert drawn.left_out == count - len(cells) > 0 and len(drawn.pages) == 1
     text = render.markdown(report.build(plan, made, {name: drawn}, 5))
     verb = "is" if drawn.left_out == 1 else "are"
@@ -536,7 +537,7 @@ def test_chance_alone_is_rarely_told_as_a_difference(levels: tuple[int, ...]) ->
     claims = []
     for gain in (0.0, 0.1):
         claims.append(0)
-        for _ in range(50):
+        for _ in range(30):
             converged = random.binomial(2000, [0.4 + gain * (cell[0] == "1") for cell in labels])
             low, high = statistics.wilson(converged, 2000)
             frame = pd.DataFrame(labels, columns=keys).assign(trials=2000, converged=converged, rate=converged / 2000)
@@ -547,7 +548,7 @@ def test_chance_alone_is_rarely_told_as_a_difference(levels: tuple[int, ...]) ->
             claims[-1] += bool(
                 re.search(r"(?<!others )converged clearly|moves|; but|\d of the \d+ others|\d clearly", shown)
             )
-    assert claims[0] <= 4 and claims[1] == 50
+    assert claims[0] <= 3 and claims[1] == 30
 
 
 def test_what_moves_the_rate_most_is_told_only_where_intervals_show_it() -> None:
@@ -795,7 +796,7 @@ def test_fewer_trials_and_pages_that_are_no_more(written: tuple[Plan, Store, Pat
     assert (frame["trials"] == 20).all()
     of_trials = tuple(name for name in figures.FIGURES if name not in OF_FRAMES)
     found = [path.name for path in tmp_path.glob("figures/*") if not path.name.startswith(of_trials)]
-    assert sorted(found) == sorted(["mine.png", *(f"{name}.png" for name in ALWAYS)])
+    assert sorted(found) == sorted(["mine.png", *(f"{name}.png" for name in (*ALWAYS, "interactions"))])
 
 
 def test_what_cannot_be_reported_is_told(written: tuple[Plan, Store, Path], tmp_path: Path) -> None:
