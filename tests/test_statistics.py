@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Hashable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pandas as pd
 import pytest
 import synthetic
 from numpy.typing import NDArray
+from scipy.stats import binom
 from statsmodels.stats.proportion import proportion_confint
 
 from mcstudy import statistics
@@ -46,13 +49,28 @@ def wald(k: NDArray[np.int64], n: int) -> tuple[NDArray[np.float64], NDArray[np.
     return rate - half, rate + half
 
 
-@pytest.mark.parametrize(("rate", "n"), [(0.01, 100), (0.1, 50), (0.5, 20), (0.5, 1000), (0.9, 200), (0.999, 20_000)])
-def test_wilson_covers_at_its_level(rate: float, n: int) -> None:
-    k = np.random.default_rng(11).binomial(n, rate, 40_000)
-    low, high = statistics.wilson(k, n)
-    covered = np.mean((low <= rate) & (rate <= high))
-    # Counts are whole, so coverage swings about 0.95; Brown, Cai and DasGupta 2001 show it near 0.92 at worst here.
-    assert 0.915 <= covered <= 0.99
+@cache
+def covered(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Expected successes, up to half of the trials or 200, and the probability that Wilson's interval covers there."""
+    expected = np.unique(np.r_[np.geomspace(0.01, 5, 150), np.linspace(5, min(n / 2, 200), 300)])
+    expected = expected[expected <= n / 2]
+    found = []
+    for mean in expected:
+        k = np.arange(min(n, int(mean + 12 * math.sqrt(mean) + 30)) + 1)
+        low, high = statistics.wilson(k, n)
+        found.append(binom.pmf(k, n, mean / n)[(low <= mean / n) & (mean / n <= high)].sum())
+    return expected, np.array(found)
+
+
+@pytest.mark.parametrize("n", [10, 30, 100, 1000, 10_000, 100_000])
+def test_wilson_covers_at_its_level(n: int) -> None:
+    """What its docstring says, enumerated; rates above a half mirror those below."""
+    expected, found = covered(n)
+    for least, level in ((40, 0.94), (20, 0.93), (1, 0.915), (0, 0.835)):
+        assert (found[expected >= least] >= level).all(), least
+    assert 0.835 <= found[expected < 1].min() < 0.84
+    if n > 100:
+        assert abs(np.average(found[expected > 5]) - 0.95) < 0.002
 
 
 def test_an_interval_that_does_not_cover_is_found_out() -> None:
