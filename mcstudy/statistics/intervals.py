@@ -16,9 +16,9 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     (k + z²/2) / (n + z²) ∓ z / (n + z²) · sqrt(k (n - k) / n + z²/4); E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209.
     Not Wald's, which covers far less than its level near 0 and 1, and not Clopper and Pearson's, which covers more.
 
-    Its mean coverage is the level. As counts are whole, the coverage of a single rate swings about it (L. D. Brown, T. T.
-    Cai, A. DasGupta, Stat. Sci. 16 (2001) 101): at 95 %, enumerated for n from 10 to 100,000, it is at least 94 % from
-    40 expected successes and failures on, 93 % from 20, 91.5 % from one, and down to 83.5 % where less than one is
+    Its mean coverage is the level. As counts are whole, the coverage of a single rate swings about it (L. D. Brown,
+    T. T. Cai, A. DasGupta, Stat. Sci. 16 (2001) 101): at 95 %, enumerated for n from 10 to 100,000, it is at least 94 %
+    from 40 expected successes and failures on, 93 % from 20, 91.5 % from one, and down to 83.5 % where less than one is
     expected.
 
     Args:
