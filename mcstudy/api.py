@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.engine.run import Progress
+    from mcstudy.statistics import Tally
     from mcstudy.store import Store
 
 __all__ = ["Results", "RunError", "Study", "StudyError", "Trace", "load", "replay", "run"]
@@ -41,11 +42,31 @@ class Results:
     _store: Store
 
     @cached_property
+    def _tallies(self) -> dict[str, Tally]:
+        from mcstudy import statistics
+
+        return statistics.tallies(self.plan, self._store, self.counts)
+
+    @cached_property
     def rates(self) -> pd.DataFrame:
         """A row per cell in plan order, with the columns of ``rates.csv``."""
         from mcstudy import statistics
 
-        return statistics.rates(self.plan, self._store, self.counts)
+        return statistics.rates(self.plan, self._store, self.counts, self._tallies)
+
+    @cached_property
+    def comparisons(self) -> pd.DataFrame:
+        """Levels compared with the baseline's and with one another, trial by trial, as in ``comparisons.csv``."""
+        from mcstudy import statistics
+
+        return statistics.comparisons(self.plan, self._tallies, statistics.method_of(self.plan))
+
+    @cached_property
+    def times(self) -> pd.DataFrame:
+        """Steps to converge, restarts and what they cost: a row per cell, with the columns of ``times.csv``."""
+        from mcstudy import statistics
+
+        return statistics.times(self.plan, self._tallies)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -55,7 +76,7 @@ class Results:
         """
         from mcstudy import statistics
 
-        return statistics.claims(self.plan, statistics.tallies(self.plan, self._store, self.counts))
+        return statistics.claims(self.plan, self._tallies)
 
     @cached_property
     def trials(self) -> pd.DataFrame:

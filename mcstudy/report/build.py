@@ -16,6 +16,7 @@ from mcstudy.report.answer import answer
 from mcstudy.report.axes import axes
 from mcstudy.report.causes import causes
 from mcstudy.report.claims import claims
+from mcstudy.report.differences import differences
 from mcstudy.report.document import (
     Block,
     Bullets,
@@ -54,6 +55,7 @@ _DEFINITIONS = {
 }
 
 _TEXTS: dict[str, Callable[[Any, tuple[str, ...]], list[Block]]] = {
+    "comparisons": differences,
     "size": size,
     "axes": axes,
     "interactions": interactions,
