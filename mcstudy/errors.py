@@ -14,6 +14,13 @@ from typing import Any, NamedTuple
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 80  # characters of a value in a message; the path says where to find the rest
+_MOST_FAULTS, _MOST_MESSAGE, _MOST_PATH = 30, 1500, 300
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff"
+    "\U000e0000-\U000e007f]"
+)
+"""Controls (the first character of terminal commands among them), marks that turn the direction of text, characters
+without width, halves of pairs. Those that join letters (U+200C, U+200D) are left: some languages need them."""
 
 
 class Fault(NamedTuple):
@@ -32,7 +39,7 @@ class Fault(NamedTuple):
 
 
 class StudyError(ValueError):
-    """A study that cannot be run, with all of its faults.
+    """A study that cannot be run, with all of its faults; its text tells the first 30, safe to print.
 
     Attributes:
         faults: every fault found.
@@ -43,14 +50,44 @@ class StudyError(ValueError):
         self.faults: tuple[Fault, ...] = tuple(faults)
         self.file = file
         start = "" if file is None else f"{file}: "
-        super().__init__("\n".join(f"{start}{fault.path}: {fault.message}" for fault in self.faults))
+        lines = [
+            printable(f"{start}{clipped(fault.path, _MOST_PATH)}: {clipped(fault.message, _MOST_MESSAGE)}")
+            for fault in self.faults[:_MOST_FAULTS]
+        ]
+        if len(self.faults) > _MOST_FAULTS:
+            lines.append(printable(f"{start}and {len(self.faults) - _MOST_FAULTS:,} more faults"))
+        super().__init__("\n".join(lines))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (self.faults, self.file))
 
 
 class RunError(RuntimeError):
-    """A run that cannot go on for a reason outside the study: an unwritable folder, trials that are not there."""
+    """A run that cannot go on for a reason outside the study: an unwritable folder, trials that are not there.
+
+    Its text is safe to print.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message, keep="\n"))
+
+
+def printable(text: str, keep: str = "") -> str:
+    """A text with everything that a terminal or a page would not show as it stands written out, as in ``\\u001b``.
+
+    What strangers write (titles, file names, entries of tables) cannot move the cursor, colour or hide a line, or turn
+    its direction. `keep` holds characters that are left all the same.
+    """
+    return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written_out(ord(found[0])), text)
+
+
+def _written_out(code: int) -> str:
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def clipped(text: str, most: int) -> str:
+    """A text of at most `most` characters, the last of which tell where more was."""
+    return text if len(text) <= most else text[: most - 4] + " ..."
 
 
 def path_text(items: Sequence[str | int]) -> str:
@@ -66,10 +103,7 @@ def path_text(items: Sequence[str | int]) -> str:
 
 def shown(value: Any) -> str:
     """A value as a study file would write it, shortened to one line of at most 80 characters."""
-    text = _toml(value)
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST - 4] + " ..."
-    return text
+    return printable(clipped(_toml(value), _LONGEST))
 
 
 def _toml(value: Any, depth: int = 0) -> str:

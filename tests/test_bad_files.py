@@ -43,11 +43,11 @@ def test_bad_file(bad: BadFile, tmp_path: Path) -> None:
 
 
 def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(self: Path) -> bytes:
+    def denied(file: str, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied")
 
     file = BadFile("unreadable", GOOD, "", ()).write(tmp_path)
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr("mcstudy.spec.load.open", denied, raising=False)
     assert str(refusal(file)) == f"{file}: $: the file cannot be read: Permission denied"
 
 

@@ -95,4 +95,5 @@ def claim_faults(blocks: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:
 
 
 def _numbers(block: Mapping[str, Any], names: Sequence[str]) -> bool:
-    return all(isinstance(block[name], int | float) and math.isfinite(block[name]) for name in names)
+    values = [block[name] for name in names]
+    return all(isinstance(value, int) or (isinstance(value, float) and math.isfinite(value)) for value in values)

@@ -15,6 +15,9 @@ from mcstudy.spec.keys import KEYS, SECTIONS, SHORT, Dotted, Key
 from mcstudy.spec.kinds import Kind
 from mcstudy.spec.parts import OneOf, PartSettings
 
+MOST_FAULTS = 1000
+"""Most faults that are looked at of each kind."""
+
 _NUMBERS = ("a number", "an integer")
 _WHOLE_STUDY = ("study", "seed", "trials", "parts", "keep", "baseline", "until")
 
@@ -29,17 +32,18 @@ class _Place:
 
 
 def translated(error: ValidationError, model: type[BaseModel], data: Any) -> list[Fault]:
-    """One fault per path of a validation error."""
-    faults: dict[str, Fault] = {}
+    """One fault per path of a validation error; of very many, the first thousand."""
+    faults: dict[tuple[str | int, ...], Fault] = {}
+    above: set[tuple[str | int, ...]] = set()
     for line in error.errors(include_url=False):
         place = _place(model, line["loc"])
-        path = path_text(place.path)
+        path = tuple(place.path)
         value = None if line["type"] == "missing" else _value(data, place.path, line["input"])
-        if path not in faults:
-            faults[path] = Fault(path, value, _message(line, place, value))
+        if path not in faults and len(faults) < MOST_FAULTS:
+            faults[path] = Fault(path_text(path), value, _message(line, place, value))
+        above.update(path[:i] for i in range(len(path)))
     # A list with faulty elements counts as short: the faults of the elements say it better.
-    inner = tuple(faults)
-    return [f for f in faults.values() if not any(p.startswith((f.path + ".", f.path + "[")) for p in inner)]
+    return [fault for path, fault in faults.items() if path not in above]
 
 
 def _place(model: type[BaseModel], loc: Sequence[str | int]) -> _Place:
@@ -150,7 +154,7 @@ def _hint(kind: Kind, value: Any) -> str:
         return f"; write [{shown(value)}]" if numbers != isinstance(value, str) else ""
     if isinstance(value, float) and math.isinf(value):
         return "; it has to be finite"
-    if isinstance(value, float) and value.is_integer() and kind.words.startswith("an integer"):
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**63 and kind.words.startswith("an integer"):
         return f"; write {shown(int(value))}"
     if isinstance(value, str) and kind.words.startswith(_NUMBERS):
         try:
@@ -169,29 +173,29 @@ def _unknown(place: _Place, value: Any) -> str:
     if issubclass(table, PartSettings):
         own = [name for name in names if name != "name"]
         listed = did_you_mean(key, own, "its parameters") or "; it has no parameters"
-        return f'{table.part.name} has no parameter "{key}"{listed}'
+        return f"{table.part.name} has no parameter {shown(key)}{listed}"
     if issubclass(table, Dotted):
         return _unknown_dotted(key, value)
     homes = [section for section, model in SECTIONS.items() if key in model.model_fields]
     if homes:
-        return f'unknown key "{key}"; it belongs in [{homes[0]}]'
-    return f'unknown key "{key}"{did_you_mean(key, names, "known")}'
+        return f"unknown key {shown(key)}; it belongs in [{homes[0]}]"
+    return f"unknown key {shown(key)}{did_you_mean(key, names, 'known')}"
 
 
 def _unknown_dotted(key: str, value: Any) -> str:
     section, _, rest = key.partition(".")
     if section in _WHOLE_STUDY:
-        return f'"{key}" holds for the whole study and cannot differ between cells'
+        return f"{shown(key)} holds for the whole study and cannot differ between cells"
     if key in SECTIONS and isinstance(value, Mapping):
         inner = f'"{key}.{next(iter(value), "key")}"'
         return f"keys of other tables are written with their dotted name in quotes, as in {inner}"
     for known in KEYS.values():
         if known.part is not None and _is_parameter(key, known):
             whole = f'whole settings of "{known.name}" instead: {{ name = ..., {key.rpartition(".")[2]} = ... }}'
-            return f'"{key}" is a parameter, not a key; give {whole}'
+            return f"{shown(key)} is a parameter, not a key; give {whole}"
     last = [f'"{one.name}"' for one in KEYS.values() if one.field == (rest or section)]
     meant = f"; did you mean {' or '.join(last)}?" if last else did_you_mean(key, [*KEYS, *SHORT.values()])
-    return f'"{key}" is not a key that a cell can set' + (meant or did_you_mean(None, KEYS, "known"))
+    return f"{shown(key)} is not a key that a cell can set" + (meant or did_you_mean(None, KEYS, "known"))
 
 
 def _is_parameter(key: str, of: Key) -> bool:

@@ -10,6 +10,16 @@ from typing import Any
 
 from mcstudy.errors import Fault, StudyError, shown
 from mcstudy.spec.model import Study
+from mcstudy.spec.values import too_deep
+
+MOST_BYTES = 2 << 20
+"""The largest study file."""
+
+_MOST_DOTS = 50
+_DOTTED = re.compile(
+    rf"""(?<![A-Za-z0-9_-])(?:(?>[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')[ \t]*+\.[ \t]*+){{{_MOST_DOTS}}}"""
+)
+"""A key of very many parts: to read one takes time with the square of their number."""
 
 
 def load(path: str | PathLike[str]) -> Study:
@@ -24,12 +34,16 @@ def load(path: str | PathLike[str]) -> Study:
 
 def _toml(file: str) -> dict[str, Any]:
     text = _text(file)
+    if found := _DOTTED.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        fault = Fault(f"line {line}", found[0], f"{shown(found[0])}: more than {_MOST_DOTS} names joined by dots")
+        raise StudyError([fault], file)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         fault = _syntax_fault(str(error), text)
     except RecursionError:
-        fault = Fault("$", None, "lists or tables are nested too deeply")
+        fault = too_deep()
     except ValueError as error:  # a number of thousands of digits
         fault = Fault("$", None, f"a value cannot be read: {str(error).partition(';')[0]}")
     raise StudyError([fault], file)
@@ -40,7 +54,11 @@ def _text(file: str) -> str:
         if Path(file).is_dir():
             fault = Fault("$", None, "this is a folder; a study is a TOML file")
         else:
-            return Path(file).read_bytes().decode("utf-8-sig")
+            content = _content(file)
+            if len(content) <= MOST_BYTES:
+                return content.decode("utf-8-sig")
+            largest = f"the largest study is one of {MOST_BYTES >> 20} MiB"
+            fault = Fault("$", None, f"the file is too large; {largest}; data belong in a table beside it")
     except FileNotFoundError:
         fault = Fault("$", None, "there is no such file" + _nearby(file))
     except UnicodeDecodeError as error:
@@ -49,6 +67,12 @@ def _text(file: str) -> str:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         fault = Fault("$", None, f"the file cannot be read: {reason}")
     raise StudyError([fault], file)
+
+
+def _content(file: str) -> bytes:
+    """The file, or as much of it as tells that it is too large."""
+    with open(file, "rb") as stream:
+        return stream.read(MOST_BYTES + 1)
 
 
 def _nearby(file: str) -> str:

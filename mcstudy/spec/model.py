@@ -17,14 +17,14 @@ from mcstudy.spec.keys import Key, Match, Set, Vary
 from mcstudy.spec.own import load_parts
 from mcstudy.spec.parts import own_parts, plain
 from mcstudy.spec.sections import Converge, Network, Strict, Task, Train, Until
-from mcstudy.spec.values import Level, find_baseline, levels, normal_data
+from mcstudy.spec.values import Level, find_baseline, levels, normal_data, too_deep
 from mcstudy.spec.whole import whole_faults
 
 
 class Header(Strict):
     """`[study]`: what holds for all cells."""
 
-    name: Annotated[str, kinds.text(r"^[A-Za-z0-9_-]+$", "a name of letters, digits, - and _")] = Field(
+    name: Annotated[str, kinds.text(r"^[A-Za-z0-9_-]{1,100}$", "a name of up to 100 letters, digits, - and _")] = Field(
         description="Also the report's folder."
     )
     title: Annotated[str | None, kinds.text(shortest=0)] = Field(
@@ -95,7 +95,10 @@ class Study(Strict):
         """
         if isinstance(obj, cls):
             return obj
-        data = normal_data(obj)
+        try:
+            data = normal_data(obj)
+        except RecursionError:
+            raise StudyError([too_deep()], file) from None
         faults, study = [], None
         own = load_parts(data, file)
         with own_parts(own.parts):

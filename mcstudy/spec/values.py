@@ -23,17 +23,32 @@ class Level:
     path: str
 
 
-def normal_data(obj: Any) -> Any:
-    """A copy made of dicts, lists and Python scalars; keys with None are left out, as TOML has no such value."""
+DEEPEST = 32
+"""Most tables and lists within each other; a study has a need of about ten."""
+
+
+def normal_data(obj: Any, depth: int = 0) -> Any:
+    """A copy made of dicts, lists and Python scalars; keys with None are left out, as TOML has no such value.
+
+    Raises:
+        RecursionError: more than `DEEPEST` tables and lists within each other.
+    """
+    if depth > DEEPEST:
+        raise RecursionError
     if isinstance(obj, Mapping):
-        return {str(key): normal_data(value) for key, value in obj.items() if value is not None}
+        return {str(key): normal_data(value, depth + 1) for key, value in obj.items() if value is not None}
     if isinstance(obj, tuple | list):
-        return [normal_data(value) for value in obj]
+        return [normal_data(value, depth + 1) for value in obj]
     if isinstance(obj, np.ndarray | np.generic):
         return obj.tolist()
     if isinstance(obj, PathLike):
         return fspath(obj)
     return obj
+
+
+def too_deep() -> Fault:
+    """The fault of a study whose tables and lists are nested beyond all need."""
+    return Fault("$", None, f"lists or tables are nested too deeply; a study needs no more than {DEEPEST} levels")
 
 
 def entries(raw: Mapping[str, Any], table: Dotted | None) -> Iterator[tuple[Key, Any, Any]]:

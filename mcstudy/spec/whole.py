@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from mcstudy.errors import Fault, path_text, shown
 from mcstudy.spec.claims import claim_faults
+from mcstudy.spec.faults import MOST_FAULTS
 from mcstudy.spec.keys import KEYS, SECTIONS, SHORT
 from mcstudy.spec.later import LATER, UNSUPPORTED
 
@@ -31,10 +33,10 @@ def whole_faults(data: Any, faults: list[Fault]) -> list[Fault]:
         found.setdefault(fault.path, fault)
     for fault in _until(data):
         found.setdefault(fault.path, fault)
-    for fault in claim_faults(_blocks(data, "claim")):
+    for fault in islice(claim_faults(_blocks(data, "claim")), MOST_FAULTS):
         if not any(path == fault.path or path.startswith(fault.path + ".") for path in found):
             found[fault.path] = fault
-    for fault in _not_supported(data):
+    for fault in islice(_not_supported(data), MOST_FAULTS):
         if not any(path.startswith((fault.path + ".", fault.path + "[")) for path in found):
             found.setdefault(fault.path, fault)
     # A misspelt key or table leaves its right name missing: one message says it.
