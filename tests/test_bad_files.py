@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def test_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         raise PermissionError(13, "Permission denied")
 
     file = BadFile("unreadable", GOOD, "", ()).write(tmp_path)
-    monkeypatch.setattr("mcstudy.spec.load.open", denied, raising=False)
+    monkeypatch.setattr(sys.modules["mcstudy.spec.load"], "open", denied, raising=False)
     assert str(refusal(file)) == f"{file}: $: the file cannot be read: Permission denied"
 
 

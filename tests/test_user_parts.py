@@ -398,7 +398,7 @@ def test_a_derivative_that_is_meant_to_be_another_one(write: Write) -> None:
         ("linked.py", "does not lie in the study's folder"),
         ("mine.txt", "its name has to end in .py"),
         ("nowhere.py", "nowhere.py: there is no such file (looked for beside the study)"),
-        ("folder.py", "folder.py: cannot be read"),
+        ("folder.py", "folder.py: this is a folder"),
     ],
 )
 def test_code_comes_from_the_folder_of_the_study_alone(place: Path, written: str, words: str) -> None:

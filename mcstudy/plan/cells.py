@@ -15,8 +15,8 @@ from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.claims import Selected, Selection, unmatched
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
-from mcstudy.plan.settings import Tables, make_settings, task_value
-from mcstudy.plan.tables import Table
+from mcstudy.plan.settings import make_settings, task_value
+from mcstudy.plan.tables import Table, Tables
 from mcstudy.spec import KEYS, Study
 from mcstudy.spec.values import Level, fits, settings
 from mcstudy.spec.whole import EXCLUSIVE

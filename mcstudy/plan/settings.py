@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +13,7 @@ from mcstudy.errors import Fault, shown
 from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.networks import network_layers
 from mcstudy.plan.probe import probe_points
-from mcstudy.plan.tables import Table, TableError, read_table
+from mcstudy.plan.tables import Table, TableError, Tables
 from mcstudy.plan.together import check_together
 from mcstudy.spec.kinds import LARGEST_COUNT
 from mcstudy.spec.whole import ONE_OF, REQUIRED, missing_fault
@@ -25,33 +23,6 @@ ARITHMETIC: Final = 3
 
 LARGEST_SHUFFLE: Final = 65536
 """The most points that can be shuffled."""
-
-
-@dataclass
-class Tables:
-    """Reads each table of a study once."""
-
-    folder: Path
-    by_digest: dict[str, Table] = field(default_factory=dict)
-    _read: dict[str, Table | TableError] = field(default_factory=dict)
-
-    def read(self, parameters: Mapping[str, Any]) -> Table:
-        """The table that a task names.
-
-        Raises:
-            TableError: a table that cannot be learned from.
-        """
-        key = repr(parameters)
-        if key not in self._read:
-            try:
-                table = read_table(self.folder / parameters["file"], parameters["inputs"], parameters["targets"])
-                self.by_digest[table.digest] = self._read[key] = table
-            except TableError as error:
-                self._read[key] = error
-        found = self._read[key]
-        if isinstance(found, TableError):
-            raise found
-        return found
 
 
 def task_value(values: Mapping[str, Any], name: str) -> Any:
@@ -134,8 +105,7 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
     else:
         n_inputs, n_outputs = part.shape(parameters)
         labels = part.labels_for(parameters)
-        points = part.own_points(parameters)
-        if points is not None and samples == "shared" and size is None:
+        if samples == "shared" and size is None and (points := part.own_points(parameters)) is not None:
             own = len(points)
     if part.own_inputs and "task.input" in chosen.values:
         why = f'does not go with "{part.name}", which makes its inputs itself; leave input out'
@@ -186,6 +156,8 @@ def _fits(chosen: Chosen, table: Table, parameters: Mapping[str, Any]) -> None:
     """Refuses numbers that the cell's precision cannot hold."""
     precision = chosen.get("train.precision")
     largest = float(np.finfo(precision).max)
+    if table.largest <= largest:
+        return
     for names, values in ((parameters["inputs"], table.inputs), (parameters["targets"], table.targets)):
         rows, columns = np.nonzero(np.abs(values) > largest)
         if len(rows):

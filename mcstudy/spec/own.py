@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 
 from mcstudy.catalog.own import CATALOGS, PartMistake, loading
 from mcstudy.catalog.part import Part
-from mcstudy.errors import Fault, StudyError, path_text, shown
+from mcstudy.errors import Fault, StudyError, path_text, printable, shown
 from mcstudy.spec.catalogs import OUTPUTS
 from mcstudy.spec.parts import PartSettings
+from mcstudy.spec.places import BadPlace, beside
+
+MOST_BYTES = 1 << 20
+"""The largest file of parts."""
 
 ORIGIN_DIGITS = 12
 """Hex digits of a file's digest that go into the names of its parts in settings."""
@@ -90,31 +94,29 @@ def load_parts(data: Any, file: str | None) -> Own:
 
 def _path(name: str, folder: Path) -> Path:
     """The path of a file that a study may load."""
-    path = folder / name
     if not name.endswith(".py"):
         raise _Faulty(f"{shown(name)} is not a Python file; its name has to end in .py")
     try:
-        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError) as error:
-        raise _Faulty(f"{shown(name)} cannot be read: {error}") from error
-    if not inside:
-        raise _Faulty(f"{shown(name)} does not lie in the study's folder; code is loaded from there alone")
-    return path
+        return beside(name, folder, "files of code")
+    except BadPlace as error:
+        raise _Faulty(str(error)) from error
 
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise _Faulty(f"{path}: there is no such file (looked for beside the study)") from None
+        with open(path, "rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise _Faulty(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(content) > MOST_BYTES:
+        raise _Faulty(f"{path}: is too large; a file of parts has up to {MOST_BYTES >> 20} MiB")
+    return content
 
 
 def _parts(path: Path, content: bytes, digest: str) -> list[tuple[str, Part]]:
     """The parts that a file makes, each with its noun, in its order."""
     if digest not in _loaded:
-        announce(str(path))
+        announce(printable(str(path)))
         found = _run(str(path), content, digest[:ORIGIN_DIGITS])
         if not found:
             raise _Faulty(f"{path}: makes no part; mark functions with activation, task or init of mcstudy.parts")
