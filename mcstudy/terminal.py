@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mcstudy.errors import clipped, printable
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.plan import Plan
     from mcstudy.store import FolderStore
+
+MOST_TITLE = 200
+"""Most characters of a title."""
 
 TABLE_ROWS = 60
 """Most rows of a table of rates."""
@@ -57,7 +62,8 @@ def claims_table(made: Plan, claims: pd.DataFrame) -> str:
 
 
 def _aligned(rows: list[list[str]], left: int) -> list[str]:
-    """Rows as lines with their columns below each other, the first `left` of them to the left."""
+    """Rows as lines with their columns below each other, the first `left` of them to the left; safe to print."""
+    rows = [[printable(text) for text in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     align = [str.ljust] * left + [str.rjust] * (len(widths) - left)
     return ["  ".join(f(v, w) for f, v, w in zip(align, row, widths, strict=True)).rstrip() for row in rows]
@@ -89,7 +95,8 @@ def plan_table(made: Plan, store: FolderStore) -> str:
     cells = len(made.cells)
     seconds = cost.study_seconds(made.cells, study.trials)
     most = "" if study.study.until is None else "up to "
-    head = f"{study.title}: {cells} cell{'s' * (cells != 1)} x {most}{study.trials:,} trials"
+    title = clipped(printable(study.title), MOST_TITLE)
+    head = f"{title}: {cells} cell{'s' * (cells != 1)} x {most}{study.trials:,} trials"
     head += f" = {most}{cells * study.trials:,} trainings"
     if sum(stored):
         head += f", {sum(stored):,} of them stored in {store.path}"

@@ -60,7 +60,7 @@ ROOMS: dict[str, set[str]] = {
         "again",
         "until",
     },
-    "terminal": {"plan", "store", "engine", "statistics", "report"},
+    "terminal": {"errors", "plan", "store", "engine", "statistics", "report"},
     "cli": {
         "errors",
         "spec",

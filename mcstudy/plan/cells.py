@@ -24,6 +24,8 @@ from mcstudy.spec.whole import EXCLUSIVE
 MOST_CELLS = 100_000
 TASK = "task.name"
 """The key of tasks: rates of different tasks are neither averaged nor compared."""
+MOST_WORK, LAYER_WORK = 5 * 10**8, 1000
+"""Most of cells times characters of the file, and characters that count for a hidden layer: what planning takes."""
 
 Trials = int | Mapping[str, int] | None
 """How many trials of each cell: one number for all, or a number by the cell's id; None for what the study asks for."""
@@ -116,6 +118,7 @@ def make_plan(study: Study) -> Plan:
         raise StudyError(
             [Fault("$.vary", None, f"{count} cells are too many; there can be up to {MOST_CELLS}")], study.file
         )
+    _check_work(study, count)
     base, blocks, tables = _base(study), _blocks(study), Tables(study.folder)
     cells, faults, selected = [], _Faults(), Selected(study)
     combinations: list[tuple[Level, ...]] = list(itertools.product(*varied.values()))
@@ -138,6 +141,20 @@ def make_plan(study: Study) -> Plan:
     if found:
         raise StudyError(found, study.file)
     return Plan(study, tuple(cells), tuple(varied), tables.by_digest, selected.found)
+
+
+def _check_work(study: Study, cells: int) -> None:
+    """Refuses what takes too long to plan: each cell is looked at by all of the file but the others' levels."""
+    longest = {key: max(len(json.dumps(level.raw)) for level in levels) for key, levels in study.levels.items()}
+    characters = len(json.dumps(study.data | {"vary": {}})) + sum(longest.values())
+    layers = [level.value for level in study.levels.get("network.hidden", ())] + [study.network.hidden or ()]
+    each = characters + LAYER_WORK * max(map(len, layers))
+    if cells * each > MOST_WORK:
+        message = (
+            f"{cells:,} cells are too many for networks of up to {max(map(len, layers)):,} hidden layers and "
+            f"{characters:,} characters that decide a cell; there can be up to {max(1, MOST_WORK // each):,} of such"
+        )
+        raise StudyError([Fault("$.vary", None, message)], study.file)
 
 
 def _id(made: Mapping[str, Any]) -> str:

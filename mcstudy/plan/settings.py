@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -105,8 +107,8 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
     else:
         n_inputs, n_outputs = part.shape(parameters)
         labels = part.labels_for(parameters)
-        if samples == "shared" and size is None and (points := part.own_points(parameters)) is not None:
-            own = len(points)
+        if samples == "shared" and size is None:
+            own = _own_points(named["name"], json.dumps(parameters))
     if part.own_inputs and "task.input" in chosen.values:
         why = f'does not go with "{part.name}", which makes its inputs itself; leave input out'
         chosen.refuse("task.input", f"{shown(chosen.get('task.input'))} {why}")
@@ -140,6 +142,13 @@ def _task(chosen: Chosen, tables: Tables) -> dict[str, Any]:
     }
     # Left out where it is not given, so that the ids of cells are what they were before there were probes.
     return made if probe is None else made | {"probe": probe}
+
+
+@lru_cache(maxsize=256)
+def _own_points(task: str, parameters: str) -> int | None:
+    """How many points a task has of its own; they may be many to make, and cells many to ask."""
+    points = TASKS[task].own_points(json.loads(parameters))
+    return None if points is None else len(points)
 
 
 def _table(chosen: Chosen, tables: Tables, parameters: Mapping[str, Any]) -> Table | None:

@@ -114,10 +114,8 @@ class Tables:
         self._bytes += size
         self._numbers += numbers
         if self._bytes > MOST_READ or self._numbers > 2 * MOST_NUMBERS:
-            most = (
-                f"a study reads up to {MOST_READ >> 20} MiB of files and {2 * MOST_NUMBERS:,} numbers of their columns"
-            )
-            raise TableError(TableFault("file", None, f"its tables are too much together; {most}"))
+            most = f"up to {MOST_READ >> 20} MiB of files and {2 * MOST_NUMBERS:,} numbers of their columns are read"
+            raise TableError(TableFault("file", None, f"the tables of this study are too much together; {most}"))
 
 
 def read_table(folder: Path, file: str, inputs: Sequence[str], targets: Sequence[str]) -> Table:

@@ -80,8 +80,9 @@ class Task(Strict):
                 lambda value: not isinstance(value, list),
                 "a point: a number or a list of numbers",
             ),
-            "a list of points",
+            "a list of points, 1 to 1000",
             1,
+            1000,
         ),
     ] = Field(
         default=None,
