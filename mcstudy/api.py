@@ -130,7 +130,9 @@ def run(
     plan = make_plan(study)
     from mcstudy.engine.linking import compile_own
     from mcstudy.engine.program import check_memory
+    from mcstudy.engine.room import check_room
     from mcstudy.engine.run import train
+    from mcstudy.engine.threads import available_threads
     from mcstudy.store import FolderStore, MemoryStore
     from mcstudy.until import train_until
 
@@ -139,9 +141,12 @@ def run(
             return train(plan, store, study.trials, threads, progress, unit_trials), study.trials
         return train_until(plan, store, threads, progress, unit_trials)
 
-    check_memory(plan.cells, study.file)
-    compile_own(plan.cells, study.file)
+    workers = threads or available_threads()
+    check_memory(plan.cells, study.file, workers)
     store: Store = MemoryStore() if out is None else FolderStore(out)
+    lacking = {cell.id: _lacking(store, cell.id, study.trials) for cell in plan.cells}
+    check_room(plan, lacking, None if out is None else os.fspath(out), workers)
+    compile_own(plan.cells, study.file)
     store.open()
     if out is None:
         trained, counts = trained_and_counts()
@@ -156,6 +161,15 @@ def run(
     results = Results(plan, plan.counts(counts), trained, Path(out), store)
     results.__dict__["rates"] = rates
     return results
+
+
+def _lacking(store: Store, cell_id: str, trials: int) -> int:
+    """How many of the first trials of a cell are not stored."""
+    from mcstudy.store import Store
+
+    # The names of files tell it: what they hold is looked into later.
+    known = Store.ranges(store, cell_id)
+    return trials - sum(min(stop, trials) - start for start, stop in known if start < trials)
 
 
 def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: Trials) -> pd.DataFrame:

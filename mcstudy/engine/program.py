@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -66,25 +67,38 @@ def check_steps(cell: Cell) -> np.ndarray:
     return np.append(inner, steps) if steps else np.zeros(1, np.int64)
 
 
-def check_memory(cells: Iterable[Cell], file: str | None = None) -> None:
+def check_memory(cells: Iterable[Cell], file: str | None = None, threads: int = 1) -> None:
     """Make sure that every cell fits into memory, before anything is written or trained.
 
     Args:
         cells: the cells.
         file: the study file, for the message.
+        threads: how many train at a time.
 
     Raises:
-        StudyError: a cell would need more than `MOST_BYTES` in each thread.
+        StudyError: a cell would need more than `MOST_BYTES` in each thread, or all threads more than there is.
     """
+    there = memory_bytes()
     for cell in cells:
         need = lay_out([cell]).bytes + 8 * kept_trials(cell) * cell.checks
         if need > MOST_BYTES:
-            message = (
-                f"{cell.label}: would need {need / 2**30:,.1f} GiB of memory in every thread, and "
-                f"{MOST_BYTES / 2**30:.0f} GiB is the most; make task.size, task.batch or network.hidden smaller, or "
-                "converge.every larger"
-            )
-            raise StudyError([Fault("$", None, message)], file)
+            most = f"in every thread, and {MOST_BYTES / 2**30:.0f} GiB is the most"
+        elif there is not None and need * threads > there:
+            most = f"in every one of {threads} threads, and this machine has {there / 2**30:,.1f} GiB"
+        else:
+            continue
+        advice = "make task.size, task.batch or network.hidden smaller, or converge.every larger"
+        advice += ", or take fewer threads" if threads > 1 and need <= min(MOST_BYTES, there or MOST_BYTES) else ""
+        message = f"{cell.label}: would need {need / 2**30:,.1f} GiB of memory {most}; {advice}"
+        raise StudyError([Fault("$", None, message)], file)
+
+
+def memory_bytes() -> int | None:
+    """The memory of this machine; None where the system does not tell."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def build(cells: Sequence[Cell], tables: Mapping[str, Table]) -> Program:

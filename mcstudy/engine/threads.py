@@ -29,6 +29,7 @@ UNITS_PER_THREAD = 16
 MOST_PACKS = 2048
 STOP_SECONDS = 0.7
 MOST_STATE_PACKS = 1 << 16
+MOST_HISTORY_BYTES = 1 << 29
 
 
 class Unit(NamedTuple):
@@ -112,16 +113,20 @@ def units(
 
 
 def lots(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """Cells in lots whose state fits the memory of a core's cache many times over, so that lots stay few."""
+    """Cells in lots whose state fits the memory of a core's cache many times over, so that lots stay few.
+
+    The losses that a lot keeps at its checks stay below `MOST_HISTORY_BYTES`, unless those of one cell are more.
+    """
     lot: list[Cell] = []
-    packs = 0
+    packs = kept = 0
     for cell in cells:
-        need = 8 * cell.parameters
-        if lot and packs + need > MOST_STATE_PACKS:
+        need, history = 8 * cell.parameters, 8 * kept_trials(cell) * cell.checks
+        if lot and (packs + need > MOST_STATE_PACKS or kept + history > MOST_HISTORY_BYTES):
             yield lot
-            lot, packs = [], 0
+            lot, packs, kept = [], 0, 0
         lot.append(cell)
         packs += need
+        kept += history
     yield lot
 
 

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-
 LONGEST = 300
 """Most characters of a label: tables and figures are made of them."""
 
@@ -17,7 +16,7 @@ def label(value: Any, catalog: Mapping[str, Any] | None = None, valid: Any = Non
 
     A part shows its name and the parameters that are written, in the catalog's order, as Python `repr`:
     ``relu``, ``adam(lr=0.001, betas=(0.9, 0.99))``, ``he_normal(bias=constant(value=0.1))``. Other values are JSON:
-    ``[4, 4]``, ``true``, ``"float64"``. One of more than `LONGEST` characters is cut, and ends in a digest of all of it,
+    ``[4, 4]``, ``true``, ``"float64"``. One of more than `LONGEST` characters is cut and ends in a digest of all of it,
     so that labels differ where values do.
 
     Args:

@@ -13,7 +13,7 @@ from mcstudy.closeup import CLOSEUPS, Look
 from mcstudy.errors import RunError
 from mcstudy.figures import FIGURES, draw
 from mcstudy.report.build import build
-from mcstudy.report.render import markdown, page
+from mcstudy.report.render import csv, markdown, page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,8 +74,7 @@ def write(
             else:
                 # Products of matrices differ in their last digits from machine to machine.
                 digits = "%.8g" if name == "effects" else None
-                text = frame.to_csv(index=False, lineterminator="\n", float_format=digits)
-                files.write_text(path / f"{name}.csv", text)
+                files.write_text(path / f"{name}.csv", csv(frame, digits))
         files.write_text(path / "report.md", markdown(document))
         files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:

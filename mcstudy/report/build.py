@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
@@ -162,7 +163,7 @@ def _again(plan: Plan, trials: int) -> list[Block]:
     study = plan.study
     path = PurePath(os.path.abspath(study.file or f"{study.name}.toml"))
     file = f"studies/{path.name}" if study.file and path.parent.name == "studies" else path.name
-    command = f"python -m mcstudy run {file} --trials {trials} --seed {study.seed}"
+    command = f"python -m mcstudy run {shlex.quote(file)} --trials {trials} --seed {study.seed}"
     text = (
         "A trial's result depends on the seed, its cell and its number alone, so this gives the same rows, byte for "
         "byte, on any machine and with any number of threads; what is stored already is not trained again."

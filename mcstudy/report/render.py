@@ -10,6 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from mcstudy.errors import printable
 from mcstudy.report.document import (
     Block,
     Bullets,
@@ -27,6 +28,7 @@ from mcstudy.report.document import (
 
 if TYPE_CHECKING:
     import jinja2
+    import pandas as pd
 
 _SPECIAL = re.compile(r"([\\`*\[\]|~$])")
 _UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
@@ -59,7 +61,7 @@ def escape(text: str, start: bool = True) -> str:
 
     Addresses of pages keep their form, so that they become links.
     """
-    text = re.sub(r"\s+", " ", text)
+    text = printable(re.sub(r"\s+", " ", text))
     if start:
         text = text.lstrip()
     parts = _ADDRESS.split(text)
@@ -92,7 +94,8 @@ def _block(block: Block) -> str:
         case Picture(name, _, caption, alt):
             return f"![{escape(alt)}](figures/{name}.png)\n\n{_text(caption)}"
         case Listing(text):
-            return f"```sh\n{text}\n```"
+            fence = "`" * max(3, 1 + _longest_run(text))
+            return f"{fence}sh\n{printable(text)}\n{fence}"
 
 
 def _text(text: Text, in_table: bool = False) -> str:
@@ -110,12 +113,42 @@ def _inline(item: Inline, in_table: bool, start: bool) -> str:
 
 
 def _code(text: str, in_table: bool) -> str:
-    text = " ".join(text.split())
+    text = printable(" ".join(text.split()))
     # A bar ends a table's cell even inside code, unless it is escaped; elsewhere the backslash would be shown.
     text = text.replace("|", "\\|") if in_table else text
-    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    fence = "`" * (1 + _longest_run(text))
     blank = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{blank}{text}{blank}{fence}"
+
+
+def _longest_run(text: str) -> int:
+    """Most backticks in a row."""
+    return max((len(run) for run in re.findall("`+", text)), default=0)
+
+
+def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
+    """A frame as CSV of texts that a spreadsheet takes for nothing but texts.
+
+    A text that starts like a formula (with =, +, -, @) and is no number gets an apostrophe in front, as spreadsheets
+    show texts; only what a claim gives as its source can start so. Control characters are written out. `digits` is a format of
+    floats; by default they can be read back bit for bit.
+    """
+    texts = {
+        name: [_no_formula(printable(item, keep="\n")) if isinstance(item, str) else item for item in frame[name]]
+        for name in frame.columns
+        if frame[name].dtype.kind not in "biuf"
+    }
+    return frame.assign(**texts).to_csv(index=False, lineterminator="\n", float_format=digits)
+
+
+def _no_formula(text: str) -> str:
+    if not text.lstrip().startswith(("=", "+", "-", "@")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
 
 
 @cache
@@ -123,7 +156,12 @@ def _template() -> jinja2.Template:
     import jinja2
 
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        # What a macro has made is text of the page already, and no plain string.
+        finalize=lambda value: printable(value, keep="\n") if type(value) is str else value,
     )
     environment.tests["block"] = lambda block, name: type(block).__name__ == name
     environment.tests["string"] = lambda item: isinstance(item, str)
