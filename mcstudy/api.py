@@ -117,7 +117,7 @@ def run(
 
     Raises:
         StudyError: the study cannot be run as it is, a cell that does not fit into memory included.
-        RunError: `out` cannot be written to.
+        RunError: `out` cannot be written to, another run is writing there, or memory has run out.
         ValueError: a number of threads or trials of a unit below 1.
         KeyboardInterrupt: Ctrl-C; what was finished is stored.
     """
@@ -131,12 +131,12 @@ def run(
     from mcstudy.engine.linking import compile_own
     from mcstudy.engine.program import check_memory
     from mcstudy.engine.room import check_room
-    from mcstudy.engine.run import train
+    from mcstudy.engine.run import Progress, train
     from mcstudy.engine.threads import available_threads
     from mcstudy.store import FolderStore, MemoryStore
     from mcstudy.until import train_until
 
-    def trained_and_counts() -> tuple[int, Trials]:
+    def trained_and_counts(store: Store) -> tuple[int, Trials]:
         if study.study.until is None:
             return train(plan, store, study.trials, threads, progress, unit_trials), study.trials
         return train_until(plan, store, threads, progress, unit_trials)
@@ -147,17 +147,20 @@ def run(
     lacking = {cell.id: _lacking(store, cell.id, study.trials) for cell in plan.cells}
     check_room(plan, lacking, None if out is None else os.fspath(out), workers)
     compile_own(plan.cells, study.file)
-    store.open()
-    if out is None:
-        trained, counts = trained_and_counts()
+    if not isinstance(store, FolderStore) or out is None:
+        trained, counts = trained_and_counts(store)
         return Results(plan, plan.counts(counts), trained, None, store)
     from mcstudy import manifest
 
-    clock = manifest.Clock()
-    trained, counts = trained_and_counts()
-    clock.trained()
-    record = manifest.write(plan, store, counts, trained, threads, clock, command)
-    rates = write_report(plan, store, Path(out), record, counts)
+    with store.held() as notice:
+        if notice:
+            (progress or Progress()).note(notice)
+        store.open()
+        clock = manifest.Clock()
+        trained, counts = trained_and_counts(store)
+        clock.trained()
+        record = manifest.write(plan, store, counts, trained, threads, clock, command)
+        rates = write_report(plan, store, Path(out), record, counts)
     results = Results(plan, plan.counts(counts), trained, Path(out), store)
     results.__dict__["rates"] = rates
     return results

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -16,13 +15,15 @@ import click
 from mcstudy import listing
 from mcstudy.arguments import FILE, Whole
 from mcstudy.errors import Fault, RunError, StudyError
-from mcstudy.terminal import claims_table, plan_table, rates_table
+from mcstudy.signals import ignore, listening, status
+from mcstudy.terminal import claims_table, left_over, plan_table, rates_table
 
 if TYPE_CHECKING:
     from mcstudy.api import Results
     from mcstudy.spec import Study
+    from mcstudy.store import FolderStore
 
-DIFFERENT, BAD_INPUT, INTERRUPTED = 1, 2, 130
+DIFFERENT, BAD_INPUT = 1, 2
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -98,19 +99,25 @@ def _train(
 ) -> tuple[Results, str]:
     """Run a study with a folder; returns its results and the folder."""
     from mcstudy import api
-    from mcstudy.progress import Shown
+    from mcstudy.progress import Quiet, Shown
 
     folder = out if out is not None else os.path.join("reports", study.name)
     command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
-    progress = None if quiet else Shown()
+    progress = Quiet() if quiet else Shown()
     return api.run(study, trials, seed, folder, threads, progress, command=command), folder
 
 
 @cli.command(short_help="Show the cells and an estimate of the time.")
 @_study_options
 @click.option("--out", metavar="DIR", type=FILE, help="Run folder to look into; reports/NAME by default.")
-def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> None:
-    """Show the cells, the trials and an estimate of the time; train nothing."""
+@click.option("--prune", is_flag=True, help="Remove the trials of cells that the study no longer names, if you agree.")
+@click.option("--yes", is_flag=True, help="Agree to --prune beforehand.")
+def plan(study: str, trials: int | None, seed: int | None, out: str | None, prune: bool, yes: bool) -> None:
+    """Show the cells, the trials and an estimate of the time; train nothing.
+
+    Cells that are stored and that the study no longer names (after a setting was changed, or a level left out) are
+    listed too; they take room and nothing else.
+    """
     from mcstudy.engine.program import check_memory
     from mcstudy.plan import make_plan
     from mcstudy.spec import load
@@ -120,7 +127,30 @@ def plan(study: str, trials: int | None, seed: int | None, out: str | None) -> N
     loaded = load(study).with_(trials=trials, seed=seed)
     made = make_plan(loaded)
     check_memory(made.cells, loaded.file)
-    click.echo(plan_table(made, FolderStore(out if out is not None else os.path.join("reports", loaded.name))))
+    store = FolderStore(out or os.path.join("reports", loaded.name))
+    click.echo(plan_table(made, store))
+    left = left_over(made, store)
+    if left.cells:
+        click.echo(f"\n{left.text}" + ("" if prune else "; --prune removes them"))
+    if prune:
+        _prune(store, left.cells, yes)
+
+
+def _prune(store: FolderStore, cells: Sequence[str], yes: bool) -> None:
+    """Remove what is stored of some cells, if that is agreed to."""
+    if cells and not yes:
+        if not sys.stdin.isatty():
+            raise RunError(
+                "--prune asks before it removes anything, and here is no terminal to ask; --yes agrees to it"
+            )
+        yes = click.confirm("Remove them?", err=True)
+    if not cells or not yes:
+        click.echo("nothing is removed")
+        return
+    with store.held():
+        for cell in cells:
+            store.remove(cell)
+    click.echo(f"removed {len(cells):,} cell{'s' * (len(cells) != 1)}")
 
 
 @cli.command()
@@ -219,17 +249,9 @@ def list_parts(kind: str | None, as_json: bool, as_markdown: bool) -> None:
 @click.argument("name")
 def new(name: str) -> None:
     """Write NAME.toml here: a commented study, ready to run."""
-    from mcstudy.template import new_study
+    from mcstudy.template import write_study
 
-    path = Path(f"{name}.toml")
-    text = new_study(name)
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise RunError(f"{path}: is already there, and nothing is overwritten; choose another name") from None
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
+    path = write_study(name)
     click.echo(f"wrote {path}; try `python -m mcstudy run {path}`")
 
 
@@ -241,16 +263,19 @@ def _tell_of_code() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line and exit: 0 done, 1 a difference, 2 bad input, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 a difference, 2 bad input, 128 + n stopped by signal n (Ctrl-C: 130)."""
     try:
-        cli.main(standalone_mode=False, prog_name="mcstudy")
+        with listening():
+            cli.main(standalone_mode=False, prog_name="mcstudy")
     except (StudyError, RunError) as error:
         _fail(str(error), BAD_INPUT)
+    except MemoryError:
+        _fail("memory has run out; what was trained is stored, and fewer --threads need less", BAD_INPUT)
     except click.ClickException as error:
         error.show()
         sys.exit(BAD_INPUT)
-    except (KeyboardInterrupt, click.Abort):
-        _interrupted()
+    except (KeyboardInterrupt, click.Abort) as error:
+        _interrupted(status(error))
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
@@ -262,10 +287,13 @@ def _fail(message: str, status: int) -> NoReturn:
     sys.exit(status)
 
 
-def _interrupted() -> NoReturn:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    click.echo("\ninterrupted; what was trained is stored, and the same command goes on from there", err=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
+def _interrupted(code: int) -> NoReturn:
+    ignore()
+    try:
+        click.echo("\ninterrupted; what was trained is stored, and the same command goes on from there", err=True)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:  # the terminal is gone
+        pass
     # A thread may still be compiling and cannot be told to stop; nothing of it is needed.
-    os._exit(INTERRUPTED)
+    os._exit(code)

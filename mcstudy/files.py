@@ -6,14 +6,22 @@ synced too, so neither a kill nor a power cut leaves half a file under a name th
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
+import platform
 import re
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_TEMPORARY = re.compile(r"^\..+\.(\d+)-\d+\.tmp$")
+_TEMPORARY = re.compile(r"^\..+\.(?:([0-9a-f]{6})-)?(\d+)-\d+\.tmp$")
+_OLD_SECONDS = 86_400.0
+"""A temporary file of another machine, whose processes cannot be asked, is left alone for so long."""
+_UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
+"""What file systems that cannot sync a folder answer."""
+
 _active: set[Path] = set()
 
 
@@ -24,13 +32,13 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder does not take the file.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary = _temporary(path)
     _active.add(temporary)
     try:
         yield temporary
         _sync(temporary)
         os.replace(temporary, path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -39,7 +47,7 @@ def replacing(path: Path) -> Iterator[Path]:
         _active.discard(temporary)
 
 
-def write_bytes(path: Path, content: bytes) -> None:
+def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes the whole file or leaves what was there."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
@@ -54,18 +62,34 @@ def make_folder(path: Path) -> None:
     """Makes a folder and its parents, and syncs the parent that names it."""
     if not path.is_dir():
         path.mkdir(parents=True, exist_ok=True)
-        _sync(path.parent)
+        sync_folder(path.parent)
 
 
 def try_writing(folder: Path) -> None:
-    """Finds out whether the folder takes files.
+    """Finds out whether the folder takes files, and renames one over another.
 
     Raises:
         OSError: it does not.
     """
-    probe = folder / f".probe.{os.getpid()}-{threading.get_ident()}.tmp"
-    probe.touch()
+    probe = folder / ".probe"
+    for _ in range(2):
+        write_bytes(probe, b"probe")
     probe.unlink()
+
+
+def set_aside(path: Path) -> Path:
+    """Renames a file that is damaged to a free name beside it, ``NAME.damaged``, and returns that.
+
+    Raises:
+        OSError: the folder does not let it.
+    """
+    target, number = path.with_name(f"{path.name}.damaged"), 1
+    while target.exists():
+        number += 1
+        target = path.with_name(f"{path.name}.damaged-{number}")
+    os.rename(path, target)
+    sync_folder(path.parent)
+    return target
 
 
 def sweep(folders: Iterable[Path]) -> None:
@@ -74,15 +98,18 @@ def sweep(folders: Iterable[Path]) -> None:
         with suppress(OSError):
             for entry in os.scandir(folder):
                 match = _TEMPORARY.match(entry.name)
-                if match and Path(entry.path) not in _active and not _alive(int(match[1])):
+                if match and Path(entry.path) not in _active and _left(entry, match[1], int(match[2])):
                     with suppress(OSError):
                         os.unlink(entry.path)
 
 
-def _alive(process: int) -> bool:
-    # This process knows its own files (`_active`); one of its number that it does not know is an older process's.
-    if process == os.getpid():
-        return False
+def machine() -> str:
+    """Six hex digits that tell this machine from others that see the same folders."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:6]
+
+
+def alive(process: int) -> bool:
+    """Whether this machine has a process of this number."""
     if os.name == "nt":  # where signal 0 is Ctrl-C
         return True
     try:
@@ -92,6 +119,36 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def sync_folder(path: Path) -> None:
+    """Syncs the names in a folder, where the file system can.
+
+    Raises:
+        OSError: they are not safe.
+    """
+    try:
+        _sync(path)
+    except OSError as error:
+        if error.errno not in _UNSYNCED:
+            raise
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{machine()}-{os.getpid()}-{threading.get_ident()}.tmp")
+
+
+def _left(entry: os.DirEntry[str], host: str | None, process: int) -> bool:
+    """Whether who wrote a temporary file is gone."""
+    if host not in (None, machine()):
+        # The two times are the file system's, whatever this machine's clock says.
+        probe = _temporary(Path(entry.path).with_name("now"))
+        probe.touch()
+        now = probe.stat().st_mtime
+        probe.unlink()
+        return now - entry.stat().st_mtime > _OLD_SECONDS
+    # This process knows its own files (`_active`); one of its number that it does not know is an older process's.
+    return process == os.getpid() or not alive(process)
 
 
 def _sync(path: Path) -> None:

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from mcstudy import git
 from mcstudy.errors import RunError
 from mcstudy.plan import ARITHMETIC, Cell, Plan, Selection, Trials
 from mcstudy.spec import Study
 from mcstudy.store import DIGEST_LAYOUT, Store
 
 PACKAGES = ("numpy", "numba", "llvmlite", "pandas", "pyarrow", "scipy", "seaborn", "matplotlib", "pydantic")
-TRAINING = ("versions", "kernel_hash", "cpu", "threads", "started", "training_seconds", "trained")
+TRAINING = ("versions", "kernel_hash", "cpu", "threads", "git", "started", "training_seconds", "trained")
 """What tells how the stored trials were trained."""
 
 
@@ -70,6 +71,7 @@ def write(
         "cpu": cpu(),
         "threads": threads or _cores(),
         "command": command,
+        "git": None if plan.study.file is None else git.state(plan.study.folder),
         "started": clock.started,
         "training_seconds": round(clock.training_seconds, 3),
         "trained": trained,
@@ -90,12 +92,12 @@ def write(
 
 
 def _before(store: Store) -> dict[str, Any] | None:
-    """The manifest that lies there, None where it is of no use."""
+    """The manifest that lies there, None where it is of no use: damaged, or on the trials of another arithmetic."""
     try:
         found = store.read_manifest()
     except RunError:
         return None
-    return found if found is not None and _is_record(found) else None
+    return found if found is not None and _is_record(found) and found.get("arithmetic") == ARITHMETIC else None
 
 
 def _check_rows(
@@ -207,6 +209,7 @@ def provenance(manifest: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "training": f"{manifest.get('training_seconds')} s on {manifest.get('threads')} threads",
         "trials trained": manifest.get("trained"),
         "command": manifest.get("command"),
+        "git": _told(manifest.get("git")),
         "processor": manifest.get("cpu"),
         "seed": manifest.get("study", {}).get("study", {}).get("seed"),
         "kernels": manifest.get("kernel_hash"),
@@ -214,3 +217,11 @@ def provenance(manifest: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "system": f"{platform.system()} {os.uname().machine if hasattr(os, 'uname') else platform.machine()}",
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _told(found: Mapping[str, Any] | None) -> str | None:
+    """What git knew of the study's folder, in words."""
+    if found is None:
+        return None
+    changed = found["changed"]
+    return f"{found['commit']}{', with changes in ' * bool(changed)}{', '.join(changed)}"

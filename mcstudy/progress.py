@@ -14,7 +14,19 @@ if TYPE_CHECKING:
 LINE_SECONDS = 15.0
 
 
-class Shown(Progress):
+class Quiet(Progress):
+    """Shows nothing but what is to be known."""
+
+    def note(self, line: str) -> None:
+        """Tell it."""
+        self._tell(line)
+
+    @staticmethod
+    def _tell(line: str) -> None:
+        print(f"mcstudy: {line}", file=sys.stderr, flush=True)
+
+
+class Shown(Quiet):
     """Shows rate and time left."""
 
     def __init__(self) -> None:
@@ -76,10 +88,6 @@ class Shown(Progress):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-    @staticmethod
-    def _tell(line: str) -> None:
-        print(f"mcstudy: {line}", file=sys.stderr, flush=True)
 
 
 def _clock(seconds: float) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from mcstudy.errors import Fault, StudyError, shown
+from mcstudy.errors import Fault, RunError, StudyError, shown
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -61,3 +62,22 @@ def new_study(name: str) -> str:
         message = f"{shown(name)} is not a name of letters, digits, - and _"
         raise StudyError([Fault("$.study.name", name, message)])
     return _TEXT.format(name=name)
+
+
+def write_study(name: str) -> Path:
+    """Writes a starter study to ``NAME.toml`` in the current folder; returns that.
+
+    Raises:
+        StudyError: a name that no study can have.
+        RunError: the file is there, or cannot be written.
+    """
+    path = Path(f"{name}.toml")
+    text = new_study(name)
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise RunError(f"{path}: is already there, and nothing is overwritten; choose another name") from None
+    except OSError as error:
+        raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
+    return path

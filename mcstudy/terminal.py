@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mcstudy.errors import clipped, printable
 
@@ -104,3 +104,28 @@ def plan_table(made: Plan, store: FolderStore) -> str:
     if most:
         estimate = f"{estimate}; at the most, as cells stop when study.until is met"
     return "\n".join([head, estimate, "", *lines])
+
+
+class Left(NamedTuple):
+    """Cells that are stored and not in a plan, by id, and a sentence on them."""
+
+    cells: list[str]
+    text: str
+
+
+def left_over(made: Plan, store: FolderStore) -> Left:
+    """What a folder holds of cells that the study no longer names."""
+    named = {cell.id for cell in made.cells}
+    cells = [cell for cell in store.cells() if cell not in named]
+    sizes = [store.size(cell) for cell in cells]
+    trials, size = (sum(column) for column in zip(*sizes, strict=True)) if sizes else (0, 0)
+    shown = ", ".join(cells[:8]) + (", ..." if len(cells) > 8 else "")
+    head = f"no longer named by the study: {len(cells):,} cell{'s' * (len(cells) != 1)} with {trials:,} trials in"
+    return Left(cells, f"{head} {store.path}, {_bytes(size)} ({shown})")
+
+
+def _bytes(size: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"

@@ -21,6 +21,9 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "outcomes": set(),
     "files": set(),
+    "locks": {"files"},
+    "git": set(),
+    "signals": set(),
     # kernels: from machine code up
     "jit": set(),
     "kernels": {"jit"},
@@ -31,7 +34,7 @@ ROOMS: dict[str, set[str]] = {
     "spec": {"errors", "outcomes", "catalog"},
     "plan": {"errors", "catalog", "spec"},
     # from cells to rows
-    "store": {"errors", "outcomes", "files"},
+    "store": {"errors", "outcomes", "files", "locks"},
     "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "errors", "outcomes"},
     # from rows to a report
     "statistics": {"outcomes", "plan", "store"},
@@ -42,7 +45,7 @@ ROOMS: dict[str, set[str]] = {
     "listing": {"catalog"},
     "template": {"errors"},
     "arguments": set(),
-    "manifest": {"errors", "jit", "spec", "plan", "store", "engine"},
+    "manifest": {"errors", "git", "jit", "spec", "plan", "store", "engine"},
     "progress": {"jit", "engine"},
     "export": {"errors", "catalog", "plan", "engine"},
     "again": {"errors", "outcomes", "files", "spec", "plan", "store", "engine", "figures", "manifest", "export"},
@@ -72,6 +75,7 @@ ROOMS: dict[str, set[str]] = {
         "listing",
         "template",
         "progress",
+        "signals",
         "arguments",
         "again",
         "api",

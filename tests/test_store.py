@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +142,9 @@ def test_files_are_those_of_the_contract(tmp_path: Path) -> None:
     store.open()
     store.write(CELL, 20, synthetic.rows(30))
     (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
-    assert file.name == "0000000000020-0000000000050.parquet"
+    place = "0000000000020-0000000000050"
+    crc = zlib.crc32(f"cell={CELL}/{place}".encode() + file.read_bytes())
+    assert file.name == f"{place}-{crc:08x}.parquet"
     schema = pq.read_schema(file)
     types = {name: str(schema.field(name).type) for name in schema.names}
     assert types["trial"] == "int64" and types["steps"] == "int32" and types["loss_last"] == "float"
@@ -190,7 +193,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[:-20])
     for action in (lambda: store.ranges(CELL), lambda: store.read(CELL, 10)):
-        with pytest.raises(RunError, match=r"0000000000000-0000000000010\.parquet: is damaged"):
+        with pytest.raises(RunError, match=r"0000000000000-0000000000010-\w+\.parquet: is damaged"):
             action()
     file.unlink()
     file.with_name("0000000000000-0000000000011.parquet").write_bytes(whole)
@@ -229,7 +232,9 @@ def test_a_bit_that_flips_in_a_page_is_found(column: str, tmp_path: Path) -> Non
     whole = file.read_bytes()
     for position in range(*page(file, column)):
         flip(file, position, position % 8)
-        with pytest.raises(RunError, match=r"0+-0+3000\.parquet: is damaged .*; move the file away and run again"):
+        with pytest.raises(
+            RunError, match=r"0+-0+3000-\w+\.parquet: is damaged .*; running the study again sets it aside"
+        ):
             store.digest(CELL, 3000)
         file.write_bytes(whole)
     assert len(store.digest(CELL, 3000)) == 64
@@ -261,7 +266,7 @@ def test_a_bit_that_flips_in_a_history_is_found(column: str, tmp_path: Path) -> 
     whole = file.read_bytes()
     for position in range(*page(file, column)):
         flip(file, position, position % 8)
-        with pytest.raises(RunError, match=r"cell=\w+\.parquet: is damaged .*; move the file away and run again"):
+        with pytest.raises(RunError, match=r"cell=\w+\.parquet: is damaged .*; running the study again sets it aside"):
             store.read_history(CELL)
         file.write_bytes(whole)
     np.testing.assert_array_equal((store.read_history(CELL) or pytest.fail())[1], losses)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import NamedTuple
+from contextlib import contextmanager, suppress
+from typing import Any, NamedTuple
 
 from mcstudy.engine.program import kept_trials
 from mcstudy.engine.recorder import Recorder, gaps
 from mcstudy.engine.threads import UnitResult, available_threads, run_units, units
+from mcstudy.errors import RunError
 from mcstudy.plan import Cell, Plan, Trials
 from mcstudy.store import Store
+
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals by which a run is asked to stop."""
 
 
 class Progress:
@@ -28,6 +33,10 @@ class Progress:
 
     def advance(self, rows: int) -> None:
         """`rows` more trials are trained."""
+
+    def note(self, line: str) -> None:
+        """Something is to be known, as that a file is damaged. It is a warning here."""
+        warnings.warn(line, stacklevel=2)
 
     def idle(self) -> None:
         """Called some ten times a second."""
@@ -93,10 +102,14 @@ def train(
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after what was finished has been stored.
-        RunError: the store cannot be written to, or what it holds is damaged.
+        RunError: the store cannot be written to, memory has run out, or a worker has failed; what was finished is
+            stored where that can be.
     """
     progress = progress or Progress()
     counts = plan.counts(trials)
+    for cell in plan.cells:
+        for line in store.set_aside(cell.id):
+            progress.note(line)
     missing = missing_trials(plan.cells, store, counts)
     threads, trained = threads or available_threads(), 0
     recorder = Recorder(store, progress.advance, missing.stored)
@@ -120,6 +133,10 @@ def train(
                 trained += rows
             before = dict(wanted)
         complete = True
+    except MemoryError as error:
+        raise RunError(
+            f"memory has run out; what was finished is stored: go on with fewer threads than {threads}"
+        ) from error
     finally:
         if started:
             with _uninterrupted():
@@ -143,16 +160,17 @@ def _length(ranges: Mapping[str, Sequence[tuple[int, int]]]) -> int:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C wait until the block has ended."""
+    """Let Ctrl-C, and what else asks to stop, wait until the block has ended."""
     came: list[int] = []
-    try:
-        before = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    except ValueError:  # not in the main thread, which alone is interrupted
-        before = None
+    before: dict[int, Any] = {}
+    with suppress(ValueError):  # not in the main thread, which alone is interrupted
+        for number in STOPPING:
+            if callable(signal.getsignal(number)):
+                before[number] = signal.signal(number, lambda number, frame: came.append(number))
     try:
         yield
     finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if came:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(came[0])

@@ -12,6 +12,7 @@ import os
 import queue
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from mcstudy.engine.columns import looked_up, noted, wants_finals
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
+from mcstudy.errors import RunError, StudyError
 from mcstudy.plan import Cell, Table
 
 UNIT_SECONDS = 0.5
@@ -223,7 +225,7 @@ def run_units(
     then is left behind: it ends by itself, without a result.
 
     Raises:
-        Exception: what a worker raised.
+        RunError: a worker has failed, which is a fault of this program; but `MemoryError` and `StudyError` as they are.
     """
     stop = np.zeros(1, np.int64)
     lock = threading.Lock()
@@ -243,8 +245,10 @@ def run_units(
                 assert memory is not None
                 results.put(run_unit(unit, memory, stop))
             results.put(None)
-        except BaseException as error:
+        except (MemoryError, StudyError) as error:
             results.put(error)
+        except BaseException as error:
+            results.put(_failure(error))
 
     pool = [threading.Thread(target=worker, name=f"mcstudy-{i}", daemon=True) for i in range(threads)]
     for thread in pool:
@@ -275,6 +279,18 @@ def run_units(
         stop[0] = 1  # a second Ctrl-C may have come between the lines above
     if failure is not None:
         raise failure
+
+
+def _failure(error: BaseException) -> RunError:
+    """What a worker raised, with the line where."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
+    told = RunError(
+        f"a worker thread failed ({type(error).__name__}{where}: {error}); what was finished is stored, and the same "
+        "command goes on from there; should it fail again, it is a fault of mcstudy, and worth telling"
+    )
+    told.__cause__ = error
+    return told
 
 
 _NOTHING = object()

@@ -130,8 +130,8 @@ def csv(frame: pd.DataFrame, digits: str | None = None) -> str:
     """A frame as CSV of texts that a spreadsheet takes for nothing but texts.
 
     A text that starts like a formula (with =, +, -, @) and is no number gets an apostrophe in front, as spreadsheets
-    show texts; only what a claim gives as its source can start so. Control characters are written out. `digits` is a format
-    floats; by default they can be read back bit for bit.
+    show texts; only what a claim gives as its source can start so. Control characters are written out. `digits` is a
+    format of floats; by default they can be read back bit for bit.
     """
     texts = {
         name: [_no_formula(printable(item, keep="\n")) if isinstance(item, str) else item for item in frame[name]]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -40,6 +41,14 @@ History = tuple[NDArray[Any], NDArray[Any]]
 """The step of each check (checks,), and the losses there (trials, checks)."""
 
 
+class DamagedError(RunError):
+    """A file is not what was written; `found` says which and why, the message also what to do."""
+
+    def __init__(self, path: object, why: str) -> None:
+        self.found = f"{path}: is damaged ({why})"
+        super().__init__(f"{self.found}; running the study again sets it aside and trains its trials again")
+
+
 class Shard(NamedTuple):
     """The trials [start, stop) of one cell, and where they lie: a file, or the rows themselves."""
 
@@ -58,6 +67,22 @@ class Store(ABC):
         Raises:
             RunError: it cannot be written to.
         """
+
+    def held(self) -> AbstractContextManager[str]:
+        """No other run writes here while the block lasts; gives a line to tell, or "".
+
+        Raises:
+            RunError: another run does.
+        """
+        return nullcontext("")
+
+    def set_aside(self, cell_id: str) -> list[str]:
+        """Reads everything of a cell and puts what is damaged out of the way; a line to tell of each.
+
+        Raises:
+            RunError: something cannot be read, or not be put out of the way.
+        """
+        return []
 
     @abstractmethod
     def _shards(self, cell_id: str) -> list[Shard]:

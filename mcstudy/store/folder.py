@@ -1,30 +1,35 @@
-"""The run folder: ``trials/cell=ID/START-STOP.parquet``, ``histories/cell=ID.parquet``, ``run.json``.
+"""The run folder: ``trials/cell=ID/START-STOP-CHECKSUM.parquet``, ``histories/cell=ID.parquet``, ``run.json``.
 
-Every file is whole or absent (`mcstudy.files`). The name of a shard tells its trials, so finding what is missing reads
-no more than footers. ``histories/cell=ID.npz`` holds samples, which are only a cache. The Parquet library is imported
-where a file is touched: it costs 0.1 s.
+Every file is whole or absent (`mcstudy.files`). The name of a shard tells its trials, and a checksum that it is what
+was written (`mcstudy.store.parquet`). What a run finds damaged is renamed to ``NAME.damaged``, which no one reads.
+``histories/cell=ID.npz`` holds samples, which are only a cache. The Parquet library is imported where a file is
+touched: it costs 0.1 s.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shlex
+import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy import files
+from mcstudy import files, locks
 from mcstudy.errors import RunError
-from mcstudy.store.base import CHUNK, History, Rows, Shard, Store
+from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Shard, Store
 
-_SHARD = re.compile(r"^(\d+)-(\d+)\.parquet$")
+_SHARD = re.compile(r"^(\d+)-(\d+)(?:-[0-9a-f]{8})?\.parquet$")
+_CELL = re.compile(r"^cell=(\w+)(\..+)?$")
 
 
 class FolderStore(Store):
@@ -35,6 +40,25 @@ class FolderStore(Store):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+
+    @contextmanager
+    def held(self) -> Iterator[str]:
+        """As in `Store`; makes the folder."""
+        try:
+            files.make_folder(self.path)
+            lock = locks.held(self.path)
+            notice = lock.__enter__()
+        except locks.BusyError as error:
+            raise RunError(
+                f"{self.path}: another run is writing to this folder ({error}); wait until it has ended, or give this "
+                "one another folder with --out"
+            ) from error
+        except OSError as error:
+            raise self._unusable(error) from error
+        try:
+            yield notice and f"{self.path}: {notice}"
+        finally:
+            lock.__exit__(None, None, None)
 
     def open(self) -> None:
         """Makes the folders, tries to write, and removes what a killed process left half written.
@@ -49,23 +73,79 @@ class FolderStore(Store):
             files.try_writing(trials)
             folders = [self.path, histories, trials, *trials.iterdir()]
         except OSError as error:
-            raise RunError(
-                f"{self.path}: cannot be used as the output folder ({error.strerror or error}); "
-                "another one can be given with --out"
-            ) from error
+            raise self._unusable(error) from error
         files.sweep(folders)
 
+    def _unusable(self, error: OSError) -> RunError:
+        return RunError(
+            f"{self.path}: cannot be used as the output folder ({error.strerror or error}); "
+            "another one can be given with --out"
+        )
+
     def ranges(self, cell_id: str) -> list[tuple[int, int]]:
-        """As in `Store`. Every file's footer is read: it has to hold the rows that the file's name says.
+        """As in `Store`. Every file is read: it has to be what was written, with the rows that its name says.
 
         Raises:
-            RunError: a file is damaged.
+            RunError: a file cannot be read, or is damaged.
         """
         from mcstudy.store import parquet
 
         for start, stop, path in self._shards(cell_id):
-            parquet.open_shard(path, start, stop).close()
+            with parquet.open_shard(path, start, stop):
+                pass
         return super().ranges(cell_id)
+
+    def set_aside(self, cell_id: str) -> list[str]:
+        """As in `Store`: damaged files get the end ``.damaged``."""
+        from mcstudy.store import parquet
+
+        told = []
+        history = self._history(cell_id)
+        checks: list[tuple[Path, Callable[[], object]]]
+        checks = [(shard.source, partial(parquet.check, shard)) for shard in self._shards(cell_id)]
+        checks.append((history, partial(parquet.read_history, history)))
+        for path, check in checks:
+            try:
+                check()
+            except DamagedError as error:
+                try:
+                    name = files.set_aside(path).name
+                except OSError as refused:
+                    raise RunError(f"{error.found}, and cannot be renamed ({refused.strerror or refused})") from refused
+                told.append(f"{error.found}; it is set aside as {name}, and its trials are trained again")
+        return told
+
+    def cells(self) -> list[str]:
+        """The ids of all cells of which something is stored, sorted."""
+        found = set()
+        for folder in ("trials", "histories"):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found |= {match[1] for match in map(_CELL.match, os.listdir(self.path / folder)) if match}
+        return sorted(found)
+
+    def size(self, cell_id: str) -> tuple[int, int]:
+        """How many trials of a cell are stored, as its files are named, and the bytes of all its files."""
+        trials = sum(stop - start for start, stop in Store.ranges(self, cell_id))
+        return trials, sum(path.stat().st_size for path in self._of(cell_id) if path.is_file())
+
+    def remove(self, cell_id: str) -> None:
+        """Removes everything of a cell.
+
+        Raises:
+            RunError: the folder does not let it.
+        """
+        try:
+            for path in self._of(cell_id):
+                if path.is_file():
+                    path.unlink()
+            with suppress(FileNotFoundError):
+                shutil.rmtree(self._trials(cell_id))
+        except OSError as error:
+            raise RunError(f"{error.filename or self.path}: cannot be removed ({error.strerror or error})") from error
+
+    def _of(self, cell_id: str) -> list[Path]:
+        """All files of a cell."""
+        return [*self._trials(cell_id).glob("*"), *(self.path / "histories").glob(f"cell={cell_id}.*")]
 
     def where(self, cell_id: str) -> str:
         """As in `Store`."""
@@ -90,16 +170,13 @@ class FolderStore(Store):
     def _save(self, cell_id: str, start: int, rows: Rows) -> None:
         from mcstudy.store import parquet
 
-        stop = start + len(rows["trial"])
-        path = self._trials(cell_id) / f"{start:013d}-{stop:013d}.parquet"
-        with _writing(path) as temporary:
-            parquet.write_rows(temporary, rows, CHUNK)
+        self._write(*parquet.shard(self._trials(cell_id), rows, CHUNK))
 
     def _save_history(self, cell_id: str, steps: NDArray[Any], losses: NDArray[Any]) -> None:
         from mcstudy.store import parquet
 
-        with _writing(self._history(cell_id)) as temporary:
-            parquet.write_history(temporary, steps, losses)
+        path = self._history(cell_id)
+        self._write(path, parquet.history(path, steps, losses))
 
     def read_history(self, cell_id: str) -> History | None:
         """As in `Store`.
@@ -113,8 +190,9 @@ class FolderStore(Store):
 
     def write_sample(self, cell_id: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """As in `Store`."""
-        with _writing(self._sample(cell_id)) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+        content = io.BytesIO()
+        np.savez(content, allow_pickle=False, **arrays)
+        self._write(self._sample(cell_id), content.getbuffer())
 
     def read_sample(self, cell_id: str) -> dict[str, NDArray[Any]] | None:
         """As in `Store`."""
@@ -131,8 +209,7 @@ class FolderStore(Store):
             RunError: it cannot be written.
         """
         content = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
-        with _writing(self.path / "run.json") as temporary:
-            temporary.write_text(content, encoding="utf-8")
+        self._write(self.path / "run.json", content.encode())
 
     def read_manifest(self) -> dict[str, Any] | None:
         """As in `Store`.
@@ -164,13 +241,15 @@ class FolderStore(Store):
     def _sample(self, cell_id: str) -> Path:
         return self.path / "histories" / f"cell={cell_id}.npz"
 
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Path]:
-    """A temporary path that becomes `path`; what the disk says is a `RunError`."""
-    try:
-        files.make_folder(path.parent)
-        with files.replacing(path) as temporary:
-            yield temporary
-    except OSError as error:
-        raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
+    def _write(self, path: Path, content: bytes | memoryview) -> None:
+        """Writes a file; what the disk says is a `RunError`, which says what to do."""
+        try:
+            if not self.path.is_dir():  # made again, it would hide that the trials before are gone, or their disk
+                raise RunError(f"{self.path}: the output folder is gone; put it back, or run again to train everything")
+            files.make_folder(path.parent)
+            files.write_bytes(path, content)
+        except OSError as error:
+            raise RunError(
+                f"{path}: cannot be written ({error.strerror or error}); what was stored before is safe, and when that "
+                "is put right the same command goes on from there"
+            ) from error
