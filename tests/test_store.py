@@ -15,7 +15,7 @@ import synthetic
 from mcstudy import files
 from mcstudy.errors import RunError
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.store import SCHEMA, FolderStore, MemoryStore, Store
+from mcstudy.store import SCHEMA, DamagedError, FolderStore, MemoryStore, Store
 
 CELL = "c0123456789a"
 
@@ -166,6 +166,11 @@ def test_what_a_killed_process_left_is_ignored_and_swept(tmp_path: Path) -> None
     store.open()
     store.write(CELL, 0, synthetic.rows(10))
     folder = tmp_path / "trials" / f"cell={CELL}"
+    far = "000000" if files.machine() != "000000" else "000001"
+    new, ancient = (folder / f".0000000000010-0000000000020.parquet.{far}-{n}-7.tmp" for n in (4, 5))
+    for file in (new, ancient):
+        file.write_bytes(b"half")
+    os.utime(ancient, (1e9, 1e9))
     gone, living = 2**22 + 1, os.getppid()
     left = folder / f".0000000000010-0000000000020.parquet.{gone}-7.tmp"
     busy = folder / f".0000000000020-0000000000030.parquet.{living}-7.tmp"
@@ -174,6 +179,8 @@ def test_what_a_killed_process_left_is_ignored_and_swept(tmp_path: Path) -> None
     assert store.ranges(CELL) == [(0, 10)]
     store.open()
     assert not left.exists() and busy.exists()
+    assert not ancient.exists() and new.exists()  # another machine's processes cannot be asked
+    assert len(list(folder.iterdir())) == 3
     assert store.ranges(CELL) == [(0, 10)]
 
 
@@ -219,32 +226,76 @@ def page(file: Path, column: str) -> tuple[int, int]:
 
 
 def flip(file: Path, position: int, bit: int = 0) -> None:
-    content = bytearray(file.read_bytes())
-    content[position] ^= 1 << bit
-    file.write_bytes(content)
+    """Flip a bit where it is; a second time, and it is what it was."""
+    with file.open("r+b") as content:
+        content.seek(position)
+        (byte,) = content.read(1)
+        content.seek(position)
+        content.write(bytes([byte ^ 1 << bit]))
+
+
+def without_checksum(file: Path) -> Path:
+    """A shard as older versions named it."""
+    return file.rename(file.with_name(file.name[:27] + ".parquet"))
 
 
 @pytest.mark.parametrize("column", SCHEMA)
-def test_a_bit_that_flips_in_a_page_is_found(column: str, tmp_path: Path) -> None:
+def test_a_bit_that_flips_in_a_page_of_an_old_shard_is_found(column: str, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.write(CELL, 0, synthetic.rows(3000))
     (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
-    whole = file.read_bytes()
+    file = without_checksum(file)
     for position in range(*page(file, column)):
         flip(file, position, position % 8)
-        with pytest.raises(
-            RunError, match=r"0+-0+3000-\w+\.parquet: is damaged .*; running the study again sets it aside"
-        ):
+        with pytest.raises(DamagedError, match=r"0+-0+3000\.parquet: is damaged .*; running the study again sets it"):
             store.digest(CELL, 3000)
-        file.write_bytes(whole)
+        flip(file, position, position % 8)
     assert len(store.digest(CELL, 3000)) == 64
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])  # every place of a bit is met by 7
-def test_a_bit_that_flips_anywhere_is_found_or_changes_nothing(stride: int, tmp_path: Path) -> None:
+def test_every_byte_of_a_shard_is_vouched_for(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     store.write(CELL, 0, synthetic.rows(300))
     (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    whole, digest = file.read_bytes(), store.digest(CELL, 300)
+    footer = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    assert whole[:4] == whole[-4:] == b"PAR1" and 4 < footer < len(whole) - 8
+    for position in range(len(whole)):  # magic, page headers, pages, footer, its length, magic
+        flip(file, position, position % 8)
+        with pytest.raises(DamagedError, match=r"parquet: is damaged \(its checksum is another\)"):
+            store.ranges(CELL)
+        flip(file, position, position % 8)
+    assert file.read_bytes() == whole
+    for position in (0, 3, 30, footer - 1, footer, footer + 30, len(whole) - 6, len(whole) - 1):
+        for content in (whole[:position], whole[:position] + b"\0" * 64, whole[:position] + whole[position + 1 :]):
+            file.write_bytes(content)
+            for action in (lambda: store.ranges(CELL), lambda: store.read(CELL, 5), lambda: store.digest(CELL, 300)):
+                with pytest.raises(DamagedError):
+                    action()
+    file.write_bytes(whole)
+    assert store.digest(CELL, 300) == digest
+
+
+def test_a_shard_that_was_moved_is_found(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(CELL, 0, synthetic.rows(10))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    checksum = file.name[27:]
+    other = tmp_path / "trials" / "cell=cba987654321" / file.name
+    other.parent.mkdir()
+    other.write_bytes(file.read_bytes())
+    file.rename(file.with_name(f"0000000000005-0000000000015{checksum}"))
+    for cell in (CELL, "cba987654321"):
+        with pytest.raises(DamagedError, match="its checksum is another"):
+            store.ranges(cell)
+
+
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)])  # every place of a bit is met by 7
+def test_a_bit_that_flips_in_an_old_shard_is_found_or_changes_nothing(stride: int, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write(CELL, 0, synthetic.rows(300))
+    (file,) = (tmp_path / "trials" / f"cell={CELL}").iterdir()
+    file = without_checksum(file)
     whole, digest = file.read_bytes(), store.digest(CELL, 300)
     told, positions = 0, range(0, len(whole), stride)
     for position in positions:
@@ -253,8 +304,64 @@ def test_a_bit_that_flips_anywhere_is_found_or_changes_nothing(stride: int, tmp_
             assert store.digest(CELL, 300) == digest, position
         except RunError:
             told += 1
-        file.write_bytes(whole)
+        flip(file, position, position % 8)
     assert told > len(positions) / 2
+
+
+def test_every_byte_of_a_history_is_found_or_changes_nothing(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    losses = np.random.default_rng(4).random((10, 7), np.float32)
+    store.write_history(CELL, np.arange(7), losses)
+    file = tmp_path / "histories" / f"cell={CELL}.parquet"
+    whole = file.read_bytes()
+    found = 0
+    for position in range(len(whole)):
+        flip(file, position, position % 8)
+        try:
+            steps, kept = store.read_history(CELL) or pytest.fail()
+            assert steps.tolist() == list(range(7)) and kept.tobytes() == losses.tobytes(), position
+        except DamagedError:
+            found += 1
+        flip(file, position, position % 8)
+    assert found > len(whole) / 4
+    file.rename(file.with_name("cell=cba987654321.parquet"))
+    with pytest.raises(DamagedError, match="its checksum is another"):
+        store.read_history("cba987654321")
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_is_damaged_is_set_aside_and_the_rest_stays(old: bool, tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    rows = synthetic.rows(30)
+    for start in (0, 10, 20):
+        store.write(CELL, start, part(rows, start, start + 10))
+    store.write_history(CELL, np.arange(3), np.zeros((2, 3), np.float32))
+    shards = sorted((tmp_path / "trials" / f"cell={CELL}").iterdir())
+    if old:
+        shards = [without_checksum(shard) for shard in shards]
+    assert store.set_aside(CELL) == []
+    history = tmp_path / "histories" / f"cell={CELL}.parquet"
+    for damage in range(3):
+        bad = []
+        for file in (shards[1], history):
+            content = bytearray(file.read_bytes())
+            content[len(content) // 4 : len(content) // 2] = bytes(len(content) // 2 - len(content) // 4)
+            file.write_bytes(content)
+            bad.append(bytes(content))
+        told = store.set_aside(CELL)
+        end = f"-{damage + 1}" * (damage > 0)
+        assert len(told) == 2
+        for line, file, content in zip(told, (shards[1], history), bad, strict=True):
+            assert line.startswith(f"{file}: is damaged (")
+            assert line.endswith(f"; it is set aside as {file.name}.damaged{end}, and its trials are trained again")
+            assert file.with_name(f"{file.name}.damaged{end}").read_bytes() == content
+        assert store.ranges(CELL) == [(0, 10), (20, 30)] and store.read_history(CELL) is None
+        store.write(CELL, 10, part(rows, 10, 20))
+        store.write_history(CELL, np.arange(3), np.zeros((2, 3), np.float32))
+        if old:
+            written = shards[1].with_name(next(p.name for p in shards[1].parent.iterdir() if p.name[27:28] == "-"))
+            without_checksum(written)
+        assert store.set_aside(CELL) == [] and store.ranges(CELL) == [(0, 30)]
 
 
 @pytest.mark.parametrize("column", ["trial", "step", "loss"])
@@ -263,12 +370,11 @@ def test_a_bit_that_flips_in_a_history_is_found(column: str, tmp_path: Path) -> 
     losses = np.random.default_rng(4).random((100, 7), np.float32)
     store.write_history(CELL, np.arange(7), losses)
     file = tmp_path / "histories" / f"cell={CELL}.parquet"
-    whole = file.read_bytes()
     for position in range(*page(file, column)):
         flip(file, position, position % 8)
         with pytest.raises(RunError, match=r"cell=\w+\.parquet: is damaged .*; running the study again sets it aside"):
             store.read_history(CELL)
-        file.write_bytes(whole)
+        flip(file, position, position % 8)
     np.testing.assert_array_equal((store.read_history(CELL) or pytest.fail())[1], losses)
 
 

@@ -4,8 +4,18 @@ A store keeps, per cell, rows of trials (`SCHEMA`, then any further numeric colu
 first few trials, and one manifest. `FolderStore` keeps them in a run folder as Parquet, `MemoryStore` in memory.
 """
 
-from mcstudy.store.base import DIGEST_LAYOUT, SCHEMA, Rows, Shard, Store, as_stored
+from mcstudy.store.base import DIGEST_LAYOUT, SCHEMA, DamagedError, Rows, Shard, Store, as_stored
 from mcstudy.store.folder import FolderStore
 from mcstudy.store.memory import MemoryStore
 
-__all__ = ["DIGEST_LAYOUT", "SCHEMA", "FolderStore", "MemoryStore", "Rows", "Shard", "Store", "as_stored"]
+__all__ = [
+    "DIGEST_LAYOUT",
+    "SCHEMA",
+    "DamagedError",
+    "FolderStore",
+    "MemoryStore",
+    "Rows",
+    "Shard",
+    "Store",
+    "as_stored",
+]
