@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -103,25 +104,37 @@ def _is(path: Path, descriptor: int) -> bool:
 def _named(path: Path) -> Iterator[str]:
     """Hold a file that names this process, after any that names one that is gone."""
     notice = ""
+    mine = path.with_name(f"{path.name}.{files.machine()}-{os.getpid()}-{threading.get_ident()}")
+    mine.write_text(json.dumps(_myself()))
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    except FileExistsError:
-        holder = _said(path)
-        if _at_work(holder):
-            raise BusyError(_who(holder)) from None
-        if holder.get("machine") not in (None, files.machine()):
-            notice = f"perhaps also {_who(holder)} is at work here; the rows of both are the same"
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        os.write(descriptor, json.dumps(_myself()).encode())
+        if not _linked(mine, path):
+            holder = _said(path)
+            if _at_work(holder):
+                raise BusyError(_who(holder))
+            if holder.get("machine") not in (None, files.machine()):
+                notice = f"perhaps also {_who(holder)} is at work here; the rows of both are the same"
+            os.replace(mine, path)
     finally:
-        os.close(descriptor)
+        mine.unlink(missing_ok=True)
     try:
         yield notice
     finally:
         if _said(path) == _myself():
             with suppress(OSError):
                 os.unlink(path)
+
+
+def _linked(mine: Path, path: Path) -> bool:
+    """Give a file a second name, whole and at once; False where there is one of that name."""
+    try:
+        os.link(mine, path)
+    except FileExistsError:
+        return False
+    except OSError:  # no links either
+        if path.exists():
+            return False
+        os.replace(mine, path)
+    return True
 
 
 def _myself() -> dict[str, Any]:

@@ -113,7 +113,7 @@ class _History:
                 length = first + len(block)
         if added:
             stored = self._store.read_history(self._cell.id)
-            # A write that failed at its last step, when it only had to be made safe, may have stored more than is known.
+            # A write that failed at its very end, when it was to be made safe, has stored more than is known.
             losses = np.concatenate([*([] if stored is None else [stored[1][: self._length]]), *added])
             self._store.write_history(self._cell.id, check_steps(self._cell), losses)
             self._length = length
