@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import shutil
+import signal
+import stat
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import small
 from commands import Command
 from faults import ERRORS, faulty
 
-from mcstudy.engine import recorder
+import mcstudy
+from mcstudy import signals
+from mcstudy.engine import recorder, threads
 from mcstudy.plan import Plan
 from mcstudy.store import FolderStore
 
@@ -89,3 +98,210 @@ def test_an_operation_that_fails(
     chosen = [*range(20 * lasting, len(done), step), *([] if lasting else [done.index("fsync histories", 40)])]
     ends = [disturb(often, command, plan, wanted, k, len(done) if lasting else k + 1) for k in chosen]
     assert ends.count(2) > len(chosen) / 2
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, units: int, action: Callable[[], None]) -> None:
+    """Do something in a worker thread before it trains its unit number `units`, and later ones."""
+    real, count = threads.run_unit, itertools.count()
+
+    def run_unit(*arguments: Any) -> Any:
+        if next(count) >= units:
+            action()
+        return real(*arguments)
+
+    monkeypatch.setattr(threads, "run_unit", run_unit)
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def action() -> None:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize("name, status", [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_signals_end_a_run_as_ctrl_c_does(
+    name: str,
+    status: int,
+    often: Path,
+    command: Command,
+    undrawn: None,
+    plan: Plan,
+    wanted: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number = getattr(signal, name)
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "_exit", sys.exit)
+        stop_after(patch, 7, lambda: os.kill(os.getpid(), number))
+        try:
+            result = command("run", *ARGUMENTS)
+        finally:
+            for n, handler in before.items():
+                signal.signal(n, handler)
+    assert result.status == status
+    assert result.err.endswith("interrupted; what was trained is stored, and the same command goes on from there\n")
+    store = FolderStore(often / "out")
+    done = sum(stop - start for cell in plan.cells for start, stop in store.ranges(cell.id))
+    assert 0 < done < 1200 and "Traceback" not in result.err
+    assert not (often / "out" / ".lock").exists()
+    is_well(often, command, plan, wanted)
+
+
+def test_a_signal_that_was_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        with signals.listening():
+            os.kill(os.getpid(), signal.SIGHUP)
+            with pytest.raises(signals.Stopped):
+                os.kill(os.getpid(), signal.SIGTERM)
+                time.sleep(5)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+FAILURES = {
+    "memory": (
+        MemoryError("8 GiB"),
+        "memory has run out; what was finished is stored: go on with fewer threads than 1",
+    ),
+    "worker": (
+        ZeroDivisionError("by zero"),
+        "a worker thread failed (ZeroDivisionError in test_faults.py, line ",
+        "should it fail again, it is a fault of mcstudy",
+    ),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_worker_that_fails(
+    failure: str,
+    often: Path,
+    command: Command,
+    undrawn: None,
+    plan: Plan,
+    wanted: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    error, *said = FAILURES[failure]
+    with monkeypatch.context() as patch:
+        stop_after(patch, 7, raising(error))
+        result = command("run", *ARGUMENTS)
+    assert result.status == 2 and "Traceback" not in result.err
+    assert all(words in result.err for words in said), result.err
+    store = FolderStore(often / "out")
+    assert sum(stop - start for cell in plan.cells for start, stop in store.ranges(cell.id)) > 0
+    is_well(often, command, plan, wanted)
+
+
+def test_memory_that_runs_out_elsewhere(often: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcstudy.api.write_report", lambda *arguments: raising(MemoryError())())
+    result = command("run", *ARGUMENTS)
+    assert result.status == 2
+    assert (
+        result.err.splitlines()[-1] == "memory has run out; what was trained is stored, and fewer --threads need less"
+    )
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_folder_that_is_removed_during_a_run(
+    whole: bool,
+    often: Path,
+    command: Command,
+    undrawn: None,
+    plan: Plan,
+    wanted: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with monkeypatch.context() as patch:
+        gone = often / "out" if whole else often / "out" / "trials"
+        stop_after(patch, 7, lambda: shutil.rmtree(gone, ignore_errors=True))
+        result = command("run", *ARGUMENTS)
+    assert result.status == 2 and "Traceback" not in result.err
+    if whole:
+        assert "out: the output folder is gone; put it back, or run again to train everything" in result.err
+        assert not (often / "out").exists()
+    else:
+        assert "is not stored" in result.err or "cannot be written" in result.err
+    is_well(often, command, plan, wanted)
+
+
+def test_a_file_system_that_does_not_rename(often: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "replace", refuse)
+    monkeypatch.setattr(threads, "run_unit", raising(AssertionError("trained")))
+    result = command("run", *ARGUMENTS)
+    assert result.status == 2
+    said = "out: cannot be used as the output folder (Operation not permitted); another one can be given with --out\n"
+    assert result.err == said
+
+
+def test_a_rename_that_is_not_atomic(
+    often: Path,
+    command: Command,
+    undrawn: None,
+    plan: Plan,
+    wanted: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The machine stops amid a rename that copies: half a file bears its final name, and the next run finds that."""
+    real = os.replace
+
+    def half(source: Path, target: Path) -> None:
+        real(source, target)
+        if Path(target).suffix == ".parquet" and len(list((often / "out").rglob("*.parquet"))) > 6:
+            os.truncate(target, os.stat(target).st_size // 2)
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", half)
+        patch.setattr(os, "_exit", sys.exit)
+        handler = signal.getsignal(signal.SIGINT)
+        try:
+            assert command("run", *ARGUMENTS).status in (2, 130)  # 2: the history of an interrupted run is read again
+        finally:
+            signal.signal(signal.SIGINT, handler)
+    result = command("run", *ARGUMENTS)
+    assert result.status == 0 and ".parquet: is damaged (" in result.err and "it is set aside as " in result.err
+    for file in (often / "out").rglob("*.damaged"):
+        file.unlink()
+    is_well(often, command, plan, wanted)
+
+
+def test_a_file_system_that_cannot_sync_folders(
+    often: Path,
+    command: Command,
+    undrawn: None,
+    plan: Plan,
+    wanted: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    is_well(often, command, plan, wanted)
+
+
+def test_no_clock_that_can_jump_is_asked(
+    often: Path,
+    command: Command,
+    undrawn: None,
+    plan: Plan,
+    wanted: dict[str, object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    jumps = itertools.cycle([0.0, 4e9, 1e9, 2e9])
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    monkeypatch.setattr(time, "time_ns", lambda: int(next(jumps) * 1e9))
+    is_well(often, command, plan, wanted)
+    sources = Path(mcstudy.__file__).parent.rglob("*.py")
+    assert [file.name for file in sources if "time.time" in file.read_text(encoding="utf-8")] == []
