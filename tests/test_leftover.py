@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def test_cells_of_a_changed_study_are_listed_and_removed(
     said = f"no longer named by the study: 2 cells with 1,200 trials in reports/small, {size / 1000:.1f} kB ({listed})"
     assert command("plan", "small.toml").out.splitlines()[-1] == f"{said}; --prune removes them"
     # Without a terminal nothing is removed unless it was agreed to.
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
     result = command("plan", "small.toml", "--prune")
     assert result.status == 2 and "--yes" in result.err and files(folder) == whole
     for answer, word in (("n", "nothing is removed"), ("", "nothing is removed"), ("y", "removed 2 cells")):
