@@ -38,7 +38,8 @@ class Disk:
         return self._first <= len(self.done) - 1 < self._last
 
     def _fail(self, path: Any) -> OSError:
-        return OSError(self._number, os.strerror(self._number), str(path))
+        named = () if isinstance(path, int) else (str(path),)
+        return OSError(self._number, os.strerror(self._number), *named)
 
     def call(self, name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         """A function of `os` that may fail."""

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 import small
-from commands import Command
+from commands import Command, files
 from faults import ERRORS, faulty
 
 import mcstudy
-from mcstudy import signals
+from mcstudy import report, signals
 from mcstudy.engine import recorder, threads
 from mcstudy.plan import Plan
 from mcstudy.store import FolderStore
@@ -305,3 +305,35 @@ def test_no_clock_that_can_jump_is_asked(
     is_well(often, command, plan, wanted)
     sources = Path(mcstudy.__file__).parent.rglob("*.py")
     assert [file.name for file in sources if "time.time" in file.read_text(encoding="utf-8")] == []
+
+
+@pytest.mark.parametrize("step", [61, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_report_that_cannot_be_written(
+    step: int, often: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[str, Any] = {}
+    draw = report.draw
+
+    def once(drawing: Any, frame: Any, keys: Any) -> Any:
+        if drawing.heading not in drawn:
+            drawn[drawing.heading] = draw(drawing, frame, keys)
+        return drawn[drawing.heading]
+
+    monkeypatch.setattr(report, "draw", once)
+    assert command("run", *ARGUMENTS).status == 0
+    whole = files(often / "out")
+    with faulty(often / "out") as disk:
+        assert command("report", "out").status == 0
+    assert files(often / "out") == whole and len(disk.done) > 100
+    chosen = range(0, len(disk.done), step)
+    ends = []
+    for k in chosen:
+        number = ERRORS[k % len(ERRORS)]
+        with faulty(often / "out", k, len(disk.done), number):
+            result = command("report", "out")
+        ends.append(result.status)
+        assert result.status in (0, 2) and "Traceback" not in result.err, disk.done[k]
+        assert result.status == 0 or (SAID.search(result.err) and os.strerror(number) in result.err), result.err
+    assert ends.count(2) > len(ends) / 2
+    assert command("report", "out").status == 0
+    assert files(often / "out") == whole
