@@ -43,7 +43,7 @@ class Drawing:
             `mcstudy.closeup.CLOSEUPS`.
         pages: that and the varied keys to the pages.
         caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of,
-            `{intervals}`, `{bands}` and `{over}` (bands of curves over the steps) for the kind of them.
+            `{intervals}`, `{paired}` (of differences), `{bands}` and `{over}` (of curves over the steps) for the kind of them.
         item: what it has a mark for, in the singular.
         count: how many of them a frame has.
         table: the file that has them all.
@@ -100,11 +100,13 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str], anytime: bool = Fals
 
 _FIXED = {
     "intervals": "Wilson intervals",
+    "paired": "intervals",
     "bands": "Wilson bands",
     "over": "simultaneous 95 % bands: each holds at all checks at once",
 }
 _ANYTIME = {
     "intervals": "confidence sequences",
+    "paired": "confidence sequences",
     "bands": "bands of confidence sequences",
     "over": "pointwise 95 % bands of confidence sequences",
 }
@@ -135,8 +137,10 @@ FIGURES: dict[str, Drawing] = {
             "comparisons",
             draw_comparisons,
             "Differences from the baseline in the share of the trials that converged, compared trial by trial, with "
-            "95 % intervals (lines; where none is to be seen it is narrower than the mark). Colours tell what is shown "
-            "at 5 %, adjusted for the number of comparisons (Holm). All pairs of levels are in comparisons.csv.",
+            "95 % {paired} (lines; where none is to be seen it is narrower than the mark). Colours tell what is shown "
+            "at 5 %, adjusted for the number of comparisons (Holm); grey are differences that count as none; thin "
+            "marks are single combinations of the other keys, where there are several. All pairs of levels are in "
+            "comparisons.csv.",
             "level",
             drawn_rows,
             "comparisons.csv",

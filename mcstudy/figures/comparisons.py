@@ -50,6 +50,8 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
         return
     frame = frame.assign(group=frame["key"] + (" on " + frame[_TASK] if _TASK in keys else ""))
     shown = frame[frame["family"] == "baseline"].assign(look=_looks)
+    if shown.empty:
+        return
     single = frame[frame["family"] == "contexts"]
     parts = {str(group): part for group, part in single.groupby("group")}
     margin = 100 * float(frame["margin"].iloc[0])

@@ -136,7 +136,7 @@ def _ends(rows: Sequence[Row], best: Row) -> str:
         return ""
     places = " and ".join(place for place, _ in ends)
     if all(inner for _, inner in ends):
-        return f"the best lies at an end of the range that was tried ({places}), but is level with some within it."
+        return f"the best lies at an end of the range that was tried ({places}), but some within it cannot be told from it."
     return f"the best lies at an end of the range that was tried ({places}), so there may be better beyond it."
 
 
@@ -207,9 +207,8 @@ def _edges(groups: Sequence[Sequence[Row]]) -> list[Block]:
 
 
 def _note(frame: pd.DataFrame) -> str:
-    places = "places of the map" if frame["y_key"].iloc[0] else "numbers"
+    what = "A place of the map" if frame["y_key"].iloc[0] else "A number"
     return (
-        f"Two {places} cannot be told apart where the trials in which only one of them converged go to either side "
-        "about as often: each is compared with the highest trial by trial (McNemar's exact test, adjusted by Holm for "
-        "the number of comparisons, 5 %)."
+        f'{what} "cannot be told" from the highest where no difference is shown: each is compared with that trial by '
+        "trial (McNemar's exact test, adjusted by Holm for the number of comparisons, 5 %)."
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,12 @@ _MEANINGS = {
     "differ slightly": "shown to differ, and shown to differ by less than {margin}",
     "equivalent": "shown to differ by less than {margin}, if at all (two one-sided tests)",
     "undecided": "neither is shown; more trials would decide it",
+}
+
+_TESTS = {
+    "McNemar": "McNemar's exact test",
+    "sign flip": "the exact sign-flip test, which is McNemar's where a level is a single cell",
+    "confidence sequence": "paired confidence sequences",
 }
 
 _WORDS = {"differ slightly": "differ, slightly"}
@@ -53,9 +58,7 @@ def _points(margin: float) -> str:
 
 def _method(rows: list[dict[str, Any]]) -> Text:
     averaged = any(row["contexts"] > 1 for row in rows)
-    test = "McNemar's exact test"
-    if averaged:
-        test = "the exact sign-flip test, which is McNemar's where a level is a single cell"
+    test = _TESTS[rows[0]["test"]]
     many = f", adjusted for {len(rows)} comparisons (Holm)" if len(rows) > 1 else ""
     mean = ""
     if averaged:
@@ -76,14 +79,18 @@ def _gain(rows: list[dict[str, Any]]) -> str:
     if not len(known):
         return ""
     alike = int(np.isinf(known).sum())
-    text = " How much smaller the variance of a difference is than that of two samples without pairs: "
-    if alike == len(known):
-        return f"{text}in {words.count(alike, 'comparison')} there is none left, for all trials agree."
     finite = np.sort(known[np.isfinite(known)])
-    shown = [words.number(float(ratio)) for ratio in (finite[0], finite[-1])]
-    span = shown[0] if shown[0] == shown[1] else f"{shown[0]} to {shown[1]}"
-    rest = f"; in {words.count(alike, 'comparison')} more there is none left, for all trials agree" if alike else ""
-    return f"{text}{span} times{rest}."
+    told = []
+    if len(finite):
+        ends = list(dict.fromkeys(words.number(float(ratio)) for ratio in (finite[0], finite[-1])))
+        told.append(f"{' to '.join(ends)} times as many trials would be needed without pairs")
+    if alike:
+        told.append(f"in {words.count(alike, 'comparison')} the two agree in every trial")
+    return (
+        f" For intervals of the same width, {'; '.join(told)}."
+        if len(finite)
+        else f" {told[0][0].upper()}{told[0][1:]}."
+    )
 
 
 def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Block]:
@@ -108,13 +115,10 @@ def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Block]:
     )
     made = []
     for row in shown:
-        rates = tuple(100 * row[name] for name in ("rate", "other_rate"))
-        decimals = _decimals(row)
+        decimals = words.difference_decimals(row)
         texts = (
-            " and ".join(f"{rate:.{decimals}f}" for rate in rates),
-            _signed(100 * row["difference"], decimals),
-            f"{_signed(_end(row['difference_low'], decimals, math.floor), decimals)} to "
-            f"{_signed(_end(row['difference_high'], decimals, math.ceil), decimals)}",
+            " and ".join(words.figure(row[name], decimals) for name in ("rate", "other_rate")),
+            *words.points(row),
             _p(row["p_holm"]),
             _WORDS.get(row["verdict"], row["verdict"]),
         )
@@ -122,23 +126,6 @@ def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Block]:
         labels = [(Code(row[TASK]),), *labels] if tasks else labels
         made.append((*labels, *((text,) for text in texts)))
     return [*blocks, Table(header, tuple(made), frozenset(range(len(header) - 5, len(header) - 1)))]
-
-
-def _decimals(row: dict[str, Any]) -> int:
-    """As many as the half width of the interval allows."""
-    half = 50 * (row["difference_high"] - row["difference_low"])
-    return max(0, -math.floor(math.log10(half))) if half > 0 else 2
-
-
-def _end(value: float, decimals: int, rounded: Any) -> float:
-    """An end of an interval in points, rounded outwards; the slack keeps a round number where it is."""
-    unit = 10**decimals
-    return float(rounded(round(100 * value * unit, 7)) / unit)
-
-
-def _signed(value: float, decimals: int) -> str:
-    shown = f"{value:+.{decimals}f}"
-    return shown.lstrip("+-") if float(shown) == 0 else shown.replace("-", "\N{MINUS SIGN}")
 
 
 def _p(value: float) -> str:

@@ -37,7 +37,7 @@ _SHARE = 0.5
 def effects(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge) -> Text:
     """A sentence on how far each key moves the rate, over the averages of its levels; the widest span first.
 
-    Nothing of one key alone, or where all rates are the same. A key of clear averages is followed by the pairs of
+    Nothing of one key alone, where all rates are the same, or where averages cannot be judged. A key of clear averages is followed by the pairs of
     cells, alike in all other keys, that do not show it; one without by those that show a difference all the same.
 
     Args:
@@ -46,7 +46,7 @@ def effects(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge) -> Text:
         judge: compares its cells.
     """
     varied = [key for key in keys if frame[key].nunique() > 1]
-    if len(varied) < 2 or frame["rate"].nunique() == 1:
+    if len(varied) < 2 or frame["rate"].nunique() == 1 or judge.method.tests[1] is None:
         return ()
     rows = words.records(frame)
     levels = {key: words.records(statistics.marginals(frame, (key,))) for key in varied}

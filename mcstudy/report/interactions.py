@@ -20,6 +20,7 @@ _MOST_LEVELS = 8
 """Levels of a key that the table shows; of more, those that move the odds most."""
 _MOST_SHARES = 5
 _LEAST_SHARE = 0.005
+_SMALL = 0.01
 
 
 def interactions(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
@@ -47,9 +48,9 @@ def interactions(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
 
 def _explained() -> Block:
     text = (
-        "Effects are told as factors of the odds, converged to not converged: twice the odds make 67 % of 50 %, and "
-        "95 % of 90 %. Where two keys do not interact, a level has the same factor whatever the level of the other; an "
-        "interaction is what the odds of two levels together differ by from that."
+        "Effects are told as factors of the odds, converged to not converged: doubling the odds turns 50 % into "
+        "67 %, and 90 % into 95 %. Where two keys do not interact, a level has the same factor whatever the level of "
+        "the other; an interaction is the factor by which the odds of two levels together depart from that."
     )
     return Paragraph((text,))
 
@@ -95,7 +96,10 @@ def _warning(row: Row) -> str:
     what = f"In {few} of the {cells} cells all trials, or all but one or two, ended alike"
     where = "all of these" if ends == few else f"{ends} of them"
     told = f"; in {where} none or all converged, which counts as odds of {odds}, all that the trials can show"
-    effects = "Effects that involve them are lower limits, with intervals that may be too narrow."
+    effects = (
+        "With more trials these would move, and with them the mean that all effects are relative to: most of all the "
+        "effects of levels that such cells belong to, whose intervals may be too narrow."
+    )
     return f"{what}{told if ends else ''}. {effects}"
 
 
@@ -108,19 +112,28 @@ def _mains(rows: Sequence[Row], keys: Sequence[str]) -> Block:
             lines.append(((key,), (Code(row["level"]),), *_effect(row)))
         if len(shown) < len(levels):
             lines.append(((key,), (f"{len(levels) - len(shown)} more, of smaller effects",), ("",), ("",), ("",)))
-    header = ("key", "level", "log odds", "odds, times the mean", "95 % interval")
+    header = ("key", "level", "log odds", "odds, as a multiple of the mean", "95 % interval")
     return Table(header, tuple(lines), frozenset({2, 3, 4}))
 
 
 def _effect(row: Row) -> tuple[Text, Text, Text]:
     """The effect on the log odds, as a factor of the odds, and the interval of that."""
-    half = (row["high"] - row["low"]) / 2
-    # The place of the half width's leading digit; on the logarithmic scale that is the factor's relative precision.
-    place = min(6, -math.floor(math.log10(half))) if half > 0 else 2
-    decimals, digits = max(1, place), max(1, place + 1)
-    ends = [words.number(math.exp(row[end]), max(2, digits)) for end in ("low", "high")]
-    factor = words.number(math.exp(row["estimate"]), digits)
-    return (f"{round(row['estimate'], decimals) + 0.0:+.{decimals}f}",), (f"× {factor}",), (" to ".join(ends),)
+    low, value, high = (row[name] for name in ("low", "estimate", "high"))
+    shown = f"{value:+.{_decimals((high - low) / 2)}f}"
+    shown = shown.lstrip("+-") if float(shown) == 0 else shown.replace("-", "\N{MINUS SIGN}")
+    factors = [math.exp(part) for part in (low, value, high)]
+    # Small factors are told as parts.
+    if parts := factors[1] < _SMALL:
+        factors = [1 / factor for factor in factors[::-1]]
+    decimals = _decimals((factors[2] - factors[0]) / 2)
+    least, factor, most = (f"{round(part, decimals):,.{max(0, decimals)}f}" for part in factors)
+    interval = f"1 / {most} to 1 / {least}" if parts else f"{least} to {most}"
+    return (shown,), (f"1 / {factor}" if parts else f"× {factor}",), (interval,)
+
+
+def _decimals(half: float) -> int:
+    """As many as the leading digit of the half width has; below 0 for tens and more."""
+    return min(6, -math.floor(math.log10(half))) if half > 0 else 2
 
 
 def _pairs(rows: Sequence[Row]) -> list[Block]:

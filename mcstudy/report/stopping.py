@@ -76,22 +76,13 @@ def decided(plan: Plan, frame: pd.DataFrame) -> list[Block]:
     )
     rows = []
     for row in words.records(frame.head(_MOST_ROWS)):
-        ends = _signed(row["difference"]), f"{_signed(row['difference_low'])} to {_signed(row['difference_high'])}"
-        numbers = (words.count(row["trials"]), *ends, names[row["verdict"]])
+        numbers = (words.count(row["trials"]), *words.points(row), names[row["verdict"]])
         rows.append((words.cell(row, plan.keys), (Code(row["other"]),), *((number,) for number in numbers)))
     header = ("cell", "instead of", "trials", "difference (points)", "interval", "shown to be")
     blocks: list[Block] = [Heading(3, "What was decided")]
     more = f"The table has the first {_MOST_ROWS}; " if len(frame) > _MOST_ROWS else ""
     blocks.append(Paragraph((text, more, Code("decisions.csv"), " has them all.")))
     return [*blocks, Table(header, tuple(rows), frozenset({2, 3, 4}))]
-
-
-def _signed(difference: float) -> str:
-    """A difference in points, with its sign; not shown as the 0 that it is not."""
-    decimals = 1
-    while difference and decimals < 6 and not round(100 * difference, decimals):
-        decimals += 1
-    return f"{100 * difference:+.{decimals}f}".replace("-", "\N{MINUS SIGN}") if difference else "0"
 
 
 def _limited(frame: pd.DataFrame, keys: tuple[str, ...], most: int, late: str) -> Text:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-_FULL_TABLE, _TOP = 36, 15
+_FULL_TABLE, _TOP = 24, 15
 """Cells that the table shows in full; how many of the cheapest otherwise."""
 _FEW_CHECKS = 4
 
@@ -51,10 +51,18 @@ def _sentences(rows: Sequence[Row], keys: Sequence[str]) -> Text:
         least = min(rows, key=lambda row: row["steps_99_cutoff_low"])
         return (f"No trial converged in any cell, so no cut-off is known to help: {_at_least(least)}.",)
     cheapest = min(learned, key=lambda row: row["ert_cutoff"])
-    text: list[Inline] = ["A success is cheapest with ", *words.cell(cheapest, keys), f": {_advice(cheapest)}."]
-    most = max(learned, key=lambda row: row["ert_low"] / row["ert_cutoff_high"])
-    if most is not cheapest and _clear(most):
-        text += [" Restarts save most with ", *words.cell(most, keys), f": {_advice(most)}."]
+    near = sum(row["ert_cutoff_low"] <= cheapest["ert_cutoff_high"] for row in learned) - 1
+    value, interval = _numbers(cheapest, "ert_cutoff")
+    verb = "overlaps" if near == 1 else "overlap"
+    ties = f"; the interval{'s' * (near != 1)} of {words.count(near, 'other cell')} {verb} with that" if near else ""
+    text: list[Inline] = ["On average a success takes the fewest steps with ", *words.cell(cheapest, keys)]
+    text.append(f": {value} (95 % interval {interval}{ties}). There, {_advice(cheapest)}.")
+    clear = [row for row in learned if _clear(row) and row["steps_99_cutoff"] < row["steps_99"]]
+    most = max(clear, key=lambda row: row["ert"] / row["ert_cutoff"], default=cheapest)
+    if most is not cheapest:
+        factor = words.number(most["ert"] / most["ert_cutoff"])
+        text += [f" Restarts save most, a factor of {factor} on average, with ", *words.cell(most, keys)]
+        text.append(f": {_advice(most)}.")
     return (*text, " ", _counts(rows))
 
 
@@ -69,11 +77,13 @@ def _counts(rows: Sequence[Row]) -> str:
     never = sum(not row["converged"] for row in rows)
     of = f"the {words.count(len(rows), 'cell')}"
     if clear == len(rows):
-        return f"In each of {of}, restarting before the last step clearly saves steps."
-    if clear:
-        told = f"In {words.count(clear)} of {of}, restarting before the last step clearly saves steps"
+        told = f"In each of {of}, restarting before the last step saves steps on average"
+    elif clear:
+        told = f"In {words.count(clear)} of {of}, restarting before the last step saves steps on average"
     else:
-        told = f"In none of {of} does restarting before the last step clearly save steps"
+        told = f"In none of {of} is restarting before the last step shown to save steps on average"
+    if clear:
+        told += " (the last step is not in the 95 % set of the best cut-off)"
     if never:
         told += f"; in {words.count(never)}, nothing converged, so no cut-off is known to help"
     return told + "."
@@ -89,6 +99,8 @@ def _advice(row: Row) -> str:
     whole = f"99 % success costs {_cost(row, 'steps_99')}"
     if row["cutoff"] == row["budget"]:
         return f"let every training run {budget}: {whole}, and no earlier restart was cheaper"
+    if row["steps_99_cutoff"] >= row["steps_99"]:
+        return f"let every training run {budget}: {whole}, and restarts make that no cheaper"
     cut = f"{words.count(int(row['cutoff']), 'step')}"
     told = f"restart after {cut}: 99 % success costs {_cost(row, 'steps_99_cutoff')}"
     if _clear(row):
@@ -109,7 +121,7 @@ def _cost(row: Row, name: str) -> str:
     """``3,080 steps (95 % interval 3,040 to 3,380)``."""
     value, interval = _numbers(row, name)
     if interval == f"{value} to {value}":
-        return f"{value} steps (its 95 % interval holds no other check)"
+        return f"{value} steps (95 % interval: the same check)"
     return f"{value} steps (95 % interval {interval})"
 
 
@@ -127,8 +139,13 @@ def _numbers(row: Row, name: str) -> tuple[str, str]:
         return shown, f"at least {_shown(low, unit, math.floor)}"
     # Steps to 99 % are those of a check: a few checks apart they are named as they are.
     near = name.startswith("steps_99") and high - low <= _FEW_CHECKS * row["every"]
-    unit = 1 if near else _unit((high - low) / 2)
-    return _shown(value, unit, round), f"{_shown(low, unit, math.floor)} to {_shown(high, unit, math.ceil)}"
+    if near:
+        unit = above = 1
+    else:
+        # A lopsided interval allows the value and the lower end no digit less than their first.
+        unit = min([_unit(part) for part in ((high - low) / 2, value, low) if part >= 1], default=1)
+        above = max(unit, _unit(high / 10))
+    return _shown(value, unit, round), f"{_shown(low, unit, math.floor)} to {_shown(high, above, math.ceil)}"
 
 
 def _unit(half: float) -> int:
@@ -146,7 +163,7 @@ def _table(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
         known = frame[frame["converged"] > 0].sort_values("ert_cutoff", kind="stable")
         shown = known.head(_TOP)
         if len(shown) < len(known):
-            blocks.append(Paragraph((f"The {len(shown)} cells of the least steps per success:",)))
+            blocks.append(Paragraph((f"The {len(shown)} cells with the fewest steps per success:",)))
     header = (
         *(keys or ("cell",)),
         *("best cut-off", "its 95 % set", "steps per success", "95 % interval", "steps to 99 %", "95 % interval"),

@@ -82,6 +82,36 @@ def rate(row: Mapping[str, Any], noun: str = "95 % interval ") -> str:
     return f"{percent(*numbers)} ({noun}{interval(*numbers)})"
 
 
+def difference_decimals(row: Mapping[str, Any]) -> int:
+    """How many decimals of percentage points the interval of a difference allows."""
+    half = 50 * (row["difference_high"] - row["difference_low"])
+    return max(0, -math.floor(math.log10(half))) if half > 0 else 2
+
+
+def points(row: Mapping[str, Any]) -> tuple[str, str]:
+    """``+17.2`` and ``+16.9 to +17.5``: a difference in percentage points with its interval, rounded outwards."""
+    decimals = difference_decimals(row)
+    low, high = (row[f"difference_{end}"] for end in ("low", "high"))
+    ends = (_outer(low, decimals, math.floor), _outer(high, decimals, math.ceil))
+    return _signed(100 * row["difference"], decimals), " to ".join(ends)
+
+
+def _outer(value: float, decimals: int, rounded: Callable[[float], int]) -> str:
+    """An end in points; no 0 unless it is exactly that, so maybe with more decimals than the other."""
+    while True:
+        unit = 10**decimals
+        # The slack keeps an end that is a round number where it is.
+        shown = rounded(round(100 * value * unit, 7)) / unit
+        if shown or not value or decimals >= _MOST_DECIMALS:
+            return _signed(shown, decimals)
+        decimals += 1
+
+
+def _signed(value: float, decimals: int) -> str:
+    shown = f"{value:+.{decimals}f}"
+    return shown.lstrip("+-") if float(shown) == 0 else shown.replace("-", "\N{MINUS SIGN}")
+
+
 def steps(value: float) -> str:
     """``1,240``; a dash for no value."""
     return NONE if math.isnan(value) else f"{value:,.0f}"

@@ -47,11 +47,14 @@ class Method:
         interval: the lower and upper ends of the 95 % interval of the difference.
         p: p values of no difference.
         equivalence: p values of a difference of at least the margin.
+        tests: what the tests are called, of single cells and of averages over contexts; without the second, averages
+            are not judged.
     """
 
     interval: Callable[[Differences], tuple[NDArray[Any], NDArray[Any]]]
     p: Callable[[Differences], NDArray[Any]]
     equivalence: Callable[[Differences, float], NDArray[Any]]
+    tests: tuple[str, str | None] = ("McNemar", "sign flip")
 
 
 def _exact(pairs: Differences) -> NDArray[Any]:
@@ -69,7 +72,7 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
 
     - baseline: each level with the baseline's level, over all contexts (the combinations of the other keys' levels,
       with equal weights; one context where no other key is varied);
-    - levels: all other pairs of levels, likewise; none of a key of more than `MOST_PAIRS` pairs;
+    - levels: all other pairs of levels, likewise (averages are left out where the method cannot judge them); none of a key of more than `MOST_PAIRS` pairs;
     - contexts: each level with the baseline's in every single context, where there are several; none of a key of more
       than `MOST_CONTEXTS` rows.
 
@@ -84,8 +87,8 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
         every other key for single contexts (empty otherwise, but for the task's where tasks are varied), contexts (how
         many), trials, rate, other_rate (over these trials), difference (level minus other) with its 95 % interval
         (difference_low, difference_high; each by itself, not adjusted), both, only, other_only, neither (trials by
-        which of two cells converged; missing for averages over contexts), p (McNemar's exact test, for averages the
-        sign-flip test), p_holm, p_equivalence (two one-sided tests at the margin), p_equivalence_holm, margin,
+        which of two cells converged; missing for averages over contexts), test (its name), p (McNemar's exact test, for
+        averages the sign-flip test), p_holm, p_equivalence (two one-sided tests at the margin), p_equivalence_holm, margin,
         variance_ratio (`Differences.variance_ratio`), verdict (of `VERDICTS`). Empty for a single cell. p values are
         rounded to four significant digits.
     """
@@ -140,6 +143,7 @@ def columns_of(pairs: Differences, margin: float, method: Method) -> dict[str, A
         "difference_low": low,
         "difference_high": high,
         **{name: pd.array(counts if single else [None] * len(counts), "Int64") for name, counts in cells.items()},
+        "test": method.tests[pairs.contexts > 1] or method.tests[0],
         "p": _rounded(method.p(pairs)),
         "p_equivalence": _rounded(method.equivalence(pairs, margin)),
         "variance_ratio": pairs.variance_ratio,
@@ -150,7 +154,7 @@ def _columns(keys: Sequence[str]) -> list[str]:
     return [
         *("family", "key", "level", "other", *keys, "contexts", "trials", "rate", "other_rate"),
         *("difference", "difference_low", "difference_high", "both", "only", "other_only", "neither"),
-        *("p", "p_holm", "p_equivalence", "p_equivalence_holm", "margin", "variance_ratio", "verdict"),
+        *("test", "p", "p_holm", "p_equivalence", "p_equivalence_holm", "margin", "variance_ratio", "verdict"),
     ]
 
 
@@ -196,13 +200,15 @@ def _of_key(plan: Plan, converged: Converged, key: str, method: Method) -> Itera
             labels |= {TASK: task} if task else {}
             return pd.DataFrame(labels | columns_of(pairs, margin, method))
 
+        contexts = groups.shape[1]
         against = np.full(len(others), base)
-        yield rows("baseline", others, against, converged.groups(list(groups), others, against))
+        averaged = contexts == 1 or method.tests[1] is not None
+        if averaged:
+            yield rows("baseline", others, against, converged.groups(list(groups), others, against))
         found = [pair for pair in itertools.combinations(range(len(names)), 2) if base not in pair]
-        if found and len(found) <= MOST_PAIRS:
+        if averaged and found and len(found) <= MOST_PAIRS:
             side, other = np.array(found).T[::-1]
             yield rows("levels", side, other, converged.groups(list(groups), side, other))
-        contexts = groups.shape[1]
         if contexts > 1 and contexts * len(others) <= MOST_CONTEXTS:
             side, other = np.repeat(others, contexts), np.full(len(others) * contexts, base)
             cells = groups[others].ravel()

@@ -66,4 +66,4 @@ def sequential(width: float, tuned: float = 1 - LEVEL) -> Method:
             low, high = np.where(found, low, middle), np.where(found, middle, high)
         return np.where(high > -1e-9, 1.0, np.exp(high))
 
-    return Method(interval, p, equivalence)
+    return Method(interval, p, equivalence, ("confidence sequence", None))
