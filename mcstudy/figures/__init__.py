@@ -43,7 +43,8 @@ class Drawing:
             `mcstudy.closeup.CLOSEUPS`.
         pages: that and the varied keys to the pages.
         caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of,
-            `{intervals}`, `{paired}` (of differences), `{bands}` and `{over}` (of curves over the steps) for the kind of them.
+            `{intervals}`, `{paired}` (of differences), `{bands}` and `{over}` (of curves over the steps) for the kind
+            of them.
         item: what it has a mark for, in the singular.
         count: how many of them a frame has.
         table: the file that has them all.
@@ -161,9 +162,9 @@ FIGURES: dict[str, Drawing] = {
             "effects",
             draw_interactions,
             "Main effects: how many times the average odds of converging a level has, over all levels of the other "
-            "keys (dots, with pointwise 95 % intervals). Then, for the pair of keys whose interaction explains most, "
-            "by how much the log odds of two levels together differ from what each adds by itself (bold: clear after "
-            "Holm's adjustment).",
+            "keys (dots, with pointwise 95 % intervals). If an interaction is clear, then, for the pair of keys whose "
+            "interaction explains most, by how much the log odds of two levels together differ from what each adds by "
+            "itself (bold: clear after Holm's adjustment).",
             "level",
             main_effects,
             "effects.csv",

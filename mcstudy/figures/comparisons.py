@@ -25,6 +25,7 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
     "lower": {"color": "#D55E00", "marker": "s", "filled": True},
     "higher by less": {"color": "#0072B2", "marker": "o", "filled": False},
     "lower by less": {"color": "#D55E00", "marker": "s", "filled": False},
+    "mixed": {"color": "0.35", "marker": "D", "filled": False},
     "equivalent": {"color": "0.35", "marker": "D", "filled": True},
     "undecided": {"color": "0.1", "marker": "X", "filled": False},
 }
@@ -64,6 +65,7 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
         "lower": "lower",
         "higher by less": f"higher, but by less than {points}",
         "lower by less": f"lower, but by less than {points}",
+        "mixed": f"within {points} on average alone",
         "equivalent": f"equivalent (within {points})",
         "undecided": "undecided",
     }

@@ -21,6 +21,9 @@ _CELL = 0.24
 _MOST_ROWS = int((PAGE_HEIGHT - 2.5) / _ROW)
 _MOST_COLUMNS = 24
 
+_LEAST = 0.5
+"""Log odds at which a map has its strongest colour at the least: small interactions are to look small."""
+
 
 def draw_interactions(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
     """The main effects of each task's keys, then the effects of the levels of its strongest pair on one another.
@@ -91,6 +94,11 @@ def _factors(low: float, high: float) -> list[float]:
     decades = range(math.floor(low / math.log(10)), math.ceil(high / math.log(10)) + 1)
     fine = [1 + step / 100 for step in range(0, 900)]
     choices = (fine, fine[::2], fine[::5], fine[::10], fine[::20], (1, 1.5, 2, 3, 5, 7), (1, 2, 5), (1, 3), (1,))
+    narrow = [round(step * 0.05, 12) for step in range(1, 100)]
+    for every in (1, 2, 4):
+        within = [value for value in narrow[every - 1 :: every] if low < math.log(value) < high]
+        if 3 <= len(within) <= 9:
+            return within
     for choice in choices:
         made = {round(digit * 10.0**decade, 12) for decade in decades for digit in choice}
         # Below 1 the same factors turned over would not be round; above it they are.
@@ -151,13 +159,13 @@ def _cells(axes: Axes, rows: pd.DataFrame, across: Sequence[str], down: Sequence
     import matplotlib as mpl
     from matplotlib.patches import Rectangle
 
-    most = float(rows["estimate"].abs().max()) or 1.0
+    most = max(float(rows["estimate"].abs().max()), _LEAST)
     colors = mpl.colormaps["PuOr"]
     wide = axes.get_position().width * style.WIDTH / len(across)
     for row in rows.to_dict("records"):
         x, y = across.index(row["level"]), down.index(row["other_level"])
         # The ends of the map are too dark for what is printed on them.
-        color = colors(0.5 + 0.36 * row["estimate"] / most)
+        color = colors(0.5 + 0.27 * row["estimate"] / most)
         axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=color, edgecolor="white", linewidth=0.5))
         text = f"{round(row['estimate'], 2) + 0.0:+.2f}"
         weight = "bold" if row["p"] < 0.05 else "normal"

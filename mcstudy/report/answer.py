@@ -119,7 +119,7 @@ def _extreme(rows: list[dict[str, Any]], highest: bool, keys: tuple[str, ...], j
     rest = ordered[1:]
     alike = [row for row in rest if words.rate(row) == words.rate(first)]
     if alike:
-        yield f", and the same in {words.count(len(alike), 'other cell')}"
+        yield f", and to the digits shown the same in {words.count(len(alike), 'other cell')}"
     verdicts = judge.verdicts([[row["cell"]] for row in rest], [[first["cell"]]] * len(rest))
     shown = {row["cell"] for row, verdict in zip(rest, verdicts, strict=True) if verdict in DIFFERENT}
     more = len(rest) - len(shown | {row["cell"] for row in alike})

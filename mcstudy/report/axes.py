@@ -119,8 +119,8 @@ def _trend(rows: Sequence[Row]) -> str:
     return {(True,): "rises", (False,): "falls"}.get(tuple(steps), "")
 
 
-def _ends(rows: Sequence[Row], best: Row) -> str:
-    """A warning where the best lies at an end of the range that was tried, and the set of the optimum too."""
+def _at_ends(rows: Sequence[Row], best: Row) -> list[tuple[str, bool]]:
+    """The axes at an end of which the best lies: where that is, and whether some within it cannot be told from it."""
     ends = []
     level = [row for row in rows if row["alike"]]
     for name in "xy":
@@ -132,12 +132,18 @@ def _ends(rows: Sequence[Row], best: Row) -> str:
         natural = best[name] == values[0] and best[f"{name}_text"] in ("0", "1")
         if best[name] in (values[0], values[-1]) and not natural and best["rate"] < _ENOUGH:
             ends.append((f"{best[f'{name}_name']} = {best[f'{name}_text']}", inner))
+    return ends
+
+
+def _ends(rows: Sequence[Row], best: Row) -> str:
+    """A warning where the best lies at an end of the range that was tried."""
+    ends = _at_ends(rows, best)
     if not ends:
         return ""
-    places = " and ".join(place for place, _ in ends)
+    told = f"the best lies at an end of the range that was tried ({' and '.join(place for place, _ in ends)})"
     if all(inner for _, inner in ends):
-        return f"the best lies at an end of the range that was tried ({places}), but some within it cannot be told from it."
-    return f"the best lies at an end of the range that was tried ({places}), so there may be better beyond it."
+        return f"{told}, but some within it cannot be told from it."
+    return f"{told}, so there may be better beyond it."
 
 
 def _table(told: Sequence[Text], groups: Sequence[Sequence[Row]], frame: pd.DataFrame) -> Block:
@@ -189,7 +195,7 @@ def _short(row: Row) -> str:
 
 
 def _is_end(rows: Sequence[Row], best: Row) -> bool:
-    return bool(_ends(rows, best)) and not all(row["alike"] for row in rows)
+    return any(not inner for _, inner in _at_ends(rows, best)) and not all(row["alike"] for row in rows)
 
 
 def _edges(groups: Sequence[Sequence[Row]]) -> list[Block]:
@@ -199,8 +205,8 @@ def _edges(groups: Sequence[Sequence[Row]]) -> list[Block]:
     return [
         Paragraph(
             (
-                f"In {found} of {len(groups)} the best lies at an end of the range that was tried, so there may be "
-                "better beyond it.",
+                f"In {found} of {len(groups)} the best lies at an end of the range that was tried, and none within "
+                "it is level with it, so there may be better beyond.",
             )
         )
     ]

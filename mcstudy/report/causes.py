@@ -30,7 +30,7 @@ _PHRASES = {
     "merged": "ended with two units on one hyperplane",
     "saturated": "ended with a saturated unit",
     "linear": "ended with a hidden unit that no evaluation point bends (it is linear there)",
-    "slow": "show nothing of this kind, and their steps ran out",
+    "slow": "show nothing of this kind and were still improving",
     "none": "show nothing of this kind, and were stuck or dead",
 }
 

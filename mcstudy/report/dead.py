@@ -54,7 +54,11 @@ def dead(rows: list[dict[str, Any]], keys: Sequence[str]) -> Text:
         return ()
     text: list[Inline] = ["Of the hidden units, these shares were dead in the end: ", *words.listed(parts)]
     if len(rows) > 1:
-        text += [f"; the largest share is {words.percent(*share)}, in {_WHOSE[kind]}, with ", *words.cell(row, keys)]
+        text += [
+            f"; the largest share, by the lower end of its interval, is {words.percent(*share)}, in {_WHOSE[kind]}, ",
+            "with ",
+            *words.cell(row, keys),
+        ]
     return (*text, ".")
 
 

@@ -19,6 +19,8 @@ _ROWS = 24
 _MEANINGS = {
     "differ": "shown to differ (the adjusted p value is below 0.05)",
     "differ slightly": "shown to differ, and shown to differ by less than {margin}",
+    "mixed": "shown to differ by less than {margin} on average, though single combinations of the other keys are "
+    "shown to differ by more",
     "equivalent": "shown to differ by less than {margin}, if at all (two one-sided tests)",
     "undecided": "neither is shown; more trials would decide it",
 }
@@ -29,7 +31,7 @@ _TESTS = {
     "confidence sequence": "paired confidence sequences",
 }
 
-_WORDS = {"differ slightly": "differ, slightly"}
+_WORDS = {"differ slightly": "differ, slightly", "mixed": "level on average"}
 
 
 def differences(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:

@@ -37,8 +37,9 @@ _SHARE = 0.5
 def effects(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge) -> Text:
     """A sentence on how far each key moves the rate, over the averages of its levels; the widest span first.
 
-    Nothing of one key alone, where all rates are the same, or where averages cannot be judged. A key of clear averages is followed by the pairs of
-    cells, alike in all other keys, that do not show it; one without by those that show a difference all the same.
+    Nothing of one key alone, where all rates are the same, or where averages cannot be judged. A key of clear averages
+    is followed by the pairs of cells, alike in all other keys, that do not show it; one without by those that show a
+    difference all the same.
 
     Args:
         frame: as `mcstudy.statistics.rates` returns it, of one task.

@@ -63,6 +63,9 @@ def _steps(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> Text:
         return ()
     if len(rows) == 1:
         return (f"Those that converged took a median of {_quartiles(known[0])}.",)
+    if len(known) == 1:
+        where = words.cell(known[0], keys)
+        return ("Those that converged with ", *where, f" took a median of {_quartiles(known[0])}.")
     fast, slow = known[0], known[-1]
     if fast["steps_median"] == slow["steps_median"] and len(known) == len(rows):
         return (f"The trials that converged took a median of {words.steps(fast['steps_median'])} steps in every cell.",)

@@ -50,7 +50,8 @@ def _explained() -> Block:
     text = (
         "Effects are told as factors of the odds, converged to not converged: doubling the odds turns 50 % into "
         "67 %, and 90 % into 95 %. Where two keys do not interact, a level has the same factor whatever the level of "
-        "the other; an interaction is the factor by which the odds of two levels together depart from that."
+        "the other; an interaction is the factor by which the odds of two levels together depart from that. Cells near "
+        "0 or 100 % count more in odds than in rates, so the two can put levels in another order."
     )
     return Paragraph((text,))
 
@@ -145,7 +146,9 @@ def _pairs(rows: Sequence[Row]) -> list[Block]:
     for row in clear[:_MOST_PAIRS]:
         names = (words.level(row["key"], row["level"]), words.level(row["other_key"], row["other_level"]))
         lines.append(((names[0],), (names[1],), *_effect(row)))
-    text = "The strongest interactions: what the odds of two levels together are, times what each level makes of them"
+    text = (
+        "The strongest interactions: how many times as high the odds of two levels together are as their factors give"
+    )
     more = f" ({len(clear) - len(lines)} more are clear)" if len(clear) > len(lines) else ""
     header = ("level", "with", "log odds", "odds, times", "95 % interval")
     return [Paragraph((f"{text}{more}:",)), Table(header, tuple(lines), frozenset({2, 3, 4}))]

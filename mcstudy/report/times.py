@@ -19,6 +19,8 @@ Row = Mapping[str, Any]
 _FULL_TABLE, _TOP = 24, 15
 """Cells that the table shows in full; how many of the cheapest otherwise."""
 _FEW_CHECKS = 4
+_VAGUE = 10.0
+"""A cut-off is not named where the interval of what it costs spans a larger factor: a success or two chose it."""
 
 
 def times(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
@@ -37,9 +39,8 @@ def times(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
         if task is not None and text:
             text = (Strong(task), ": ", *text)
         blocks += [Paragraph(text)] if text else []
-    if not frame["converged"].any():
-        return blocks
-    return [*blocks, *_table(frame, keys), _note(frame)]
+        blocks += _table(part, others) if part["converged"].any() else []
+    return [*blocks, _note(frame)] if frame["converged"].any() else blocks
 
 
 def _sentences(rows: Sequence[Row], keys: Sequence[str]) -> Text:
@@ -83,7 +84,7 @@ def _counts(rows: Sequence[Row]) -> str:
     else:
         told = f"In none of {of} is restarting before the last step shown to save steps on average"
     if clear:
-        told += " (the last step is not in the 95 % set of the best cut-off)"
+        told += " (the last step is not in the 95 % range of the best cut-off)"
     if never:
         told += f"; in {words.count(never)}, nothing converged, so no cut-off is known to help"
     return told + "."
@@ -109,7 +110,7 @@ def _advice(row: Row) -> str:
             f"{told}; a single training converges in {words.percent(*rate)} of all cases, and giving each {budget} "
             f"costs {_plain(row, 'steps_99')}"
         )
-    return f"{told}, though letting every training run {budget} may be as cheap: {_plain(row, 'steps_99')}"
+    return f"{told}, though on average letting every training run {budget} may cost no more"
 
 
 def _at_least(row: Row) -> str:
@@ -143,7 +144,7 @@ def _numbers(row: Row, name: str) -> tuple[str, str]:
         unit = above = 1
     else:
         # A lopsided interval allows the value and the lower end no digit less than their first.
-        unit = min([_unit(part) for part in ((high - low) / 2, value, low) if part >= 1], default=1)
+        unit = min(_unit(part) for part in ((high - low) / 2, value, low))
         above = max(unit, _unit(high / 10))
     return _shown(value, unit, round), f"{_shown(low, unit, math.floor)} to {_shown(high, above, math.ceil)}"
 
@@ -166,7 +167,7 @@ def _table(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
             blocks.append(Paragraph((f"The {len(shown)} cells with the fewest steps per success:",)))
     header = (
         *(keys or ("cell",)),
-        *("best cut-off", "its 95 % set", "steps per success", "95 % interval", "steps to 99 %", "95 % interval"),
+        *("best cut-off", "95 % range", "steps per success", "95 % interval", "steps to 99 %", "95 % interval"),
         *("99 % without cut-off", "95 % interval"),
     )
     rows = []
@@ -180,8 +181,14 @@ def _table(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
 def _line(row: Row) -> list[str]:
     first, last = int(row["cutoff_low"]), int(row["cutoff_high"])
     may = words.count(first) if first == last else f"{words.count(first)} to {words.count(last)}"
-    best = [words.steps(row["cutoff"]), may if row["converged"] else words.NONE]
-    return best + [text for name in ("ert_cutoff", "steps_99_cutoff", "steps_99") for text in _numbers(row, name)]
+    if row["ert_cutoff_high"] > _VAGUE * row["ert_cutoff_low"]:
+        return [words.NONE, may if row["converged"] else words.NONE, *_costs(row)]
+    best = [words.steps(row["cutoff"]), may]
+    return [*best, *_costs(row)]
+
+
+def _costs(row: Row) -> list[str]:
+    return [text for name in ("ert_cutoff", "steps_99_cutoff", "steps_99") for text in _numbers(row, name)]
 
 
 def _note(frame: pd.DataFrame) -> Paragraph:

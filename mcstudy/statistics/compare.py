@@ -33,6 +33,7 @@ MOST_CONTEXTS: Final = 20_000
 VERDICTS: Final = {
     "differ": "shown to differ",
     "differ slightly": "shown to differ, and shown to differ by less than the margin",
+    "mixed": "shown to differ by less than the margin on average, though single contexts are shown to differ by more",
     "equivalent": "shown to differ by less than the margin",
     "undecided": "not shown to differ, nor to be equivalent",
 }
@@ -72,7 +73,7 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
 
     - baseline: each level with the baseline's level, over all contexts (the combinations of the other keys' levels,
       with equal weights; one context where no other key is varied);
-    - levels: all other pairs of levels, likewise (averages are left out where the method cannot judge them); none of a key of more than `MOST_PAIRS` pairs;
+    - levels: all other pairs of levels, likewise; none of a key of more than `MOST_PAIRS` pairs;
     - contexts: each level with the baseline's in every single context, where there are several; none of a key of more
       than `MOST_CONTEXTS` rows.
 
@@ -87,10 +88,11 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
         every other key for single contexts (empty otherwise, but for the task's where tasks are varied), contexts (how
         many), trials, rate, other_rate (over these trials), difference (level minus other) with its 95 % interval
         (difference_low, difference_high; each by itself, not adjusted), both, only, other_only, neither (trials by
-        which of two cells converged; missing for averages over contexts), test (its name), p (McNemar's exact test, for
-        averages the sign-flip test), p_holm, p_equivalence (two one-sided tests at the margin), p_equivalence_holm, margin,
-        variance_ratio (`Differences.variance_ratio`), verdict (of `VERDICTS`). Empty for a single cell. p values are
-        rounded to four significant digits.
+        which of two cells converged; missing for averages over contexts), test (its name), p (McNemar's exact test,
+        for averages the sign-flip test), p_holm, p_equivalence (two one-sided tests at the margin),
+        p_equivalence_holm, margin, variance_ratio (`Differences.variance_ratio`), verdict (of `VERDICTS`). Empty for
+        a single cell; averages are left out where the method cannot judge them. p values are rounded to four
+        significant digits.
     """
     import pandas as pd
 
@@ -104,7 +106,18 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
     order = pd.Categorical(frame["family"], ["baseline", "levels", "contexts"])
     frame = frame.iloc[np.argsort(order.codes, kind="stable")].reset_index(drop=True)
     judge(frame, frame["family"])
+    _mix(frame, TASK if TASK in plan.keys else "key")
     return frame[_columns(plan.keys)]
+
+
+def _mix(frame: pd.DataFrame, task: str) -> None:
+    """Marks levels that are level with the baseline's on average alone; those of each task by themselves."""
+    single = frame[(frame["family"] == "contexts") & (frame["verdict"] == "differ")]
+    differing = set(single[["key", "level", task]].itertuples(index=False, name=None))
+    for row in frame.index[frame["family"] == "baseline"]:
+        same = frame.at[row, "verdict"] in ("equivalent", "differ slightly")
+        if same and tuple(frame.loc[row, ["key", "level", task]]) in differing:
+            frame.at[row, "verdict"] = "mixed"
 
 
 def margin_of(plan: Plan) -> float:
