@@ -110,7 +110,7 @@ def _deepen(data: Any, holder: Any, key: Any, others: Any, chance: random.Random
 
 
 def _long(data: Any, holder: Any, key: Any, others: Any, chance: random.Random) -> None:
-    holder[key] = [float(i) if chance.random() < 0.5 else i for i in range(MANY)]
+    holder[key] = [float(i) for i in range(MANY)] if chance.random() < 0.5 else list(range(MANY))
 
 
 _CHANGES: list[Callable[..., None]] = [
