@@ -25,7 +25,7 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     elif event in _CHANGES and isinstance(arguments[_CHANGES[event]], str | bytes):
         _written.append(os.path.abspath(os.fsdecode(arguments[_CHANGES[event]])))
     elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
-        _written.append(event)
+        _written.append(f"{event} {arguments[0]}")
 
 
 sys.addaudithook(_hook)
