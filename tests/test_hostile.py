@@ -170,14 +170,14 @@ def test_cells_fit_into_memory(command: Command, place: Path, name: str, old: st
     ("trials", "steps", "free", "words"),
     [
         (10**12, 50, 1 << 40, "GiB are there (free at"),
-        (10**6, 50, 1000, "trials would fit"),
+        (10**6, 50, 1 << 20, "and 1.0 MiB are there (free at"),
         (10**9, 2**31 - 1, 1 << 60, "and 10 are the most; up to"),
     ],
 )
 def test_runs_fit_on_the_disk_and_into_a_life(
     command: Command, place: Path, monkeypatch: pytest.MonkeyPatch, trials: int, steps: int, free: int, words: str
 ) -> None:
-    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(free, 0, free))
+    monkeypatch.setattr("shutil.disk_usage", lambda path: Usage(1 << 62, 0, free))
     (place / "study.toml").write_text(changed("steps = 50", f"steps = {steps}"))
     done = command("run", "study.toml", "--trials", trials)
     assert done.status == 2 and "$.study.trials" in done.err and words in done.err

@@ -78,10 +78,11 @@ def _free(folder: str) -> tuple[int | None, str]:
     while not path.exists() and path != path.parent:
         path = path.parent
     try:
-        return shutil.disk_usage(path).free, f"free at {path}"
+        usage = shutil.disk_usage(path)
+        return usage.free if usage.total else None, f"free at {path}"  # what is no disk has no size either
     except OSError:
         return None, str(path)
 
 
 def _gib(size: float) -> str:
-    return f"{size / 2**30:,.1f} GiB"
+    return f"{size / 2**30:,.1f} GiB" if size >= 1 << 30 else f"{size / 2**20:,.1f} MiB"
