@@ -117,16 +117,13 @@ class FolderStore(Store):
 
     def cells(self) -> list[str]:
         """The ids of all cells of which something is stored, sorted."""
-        found = set()
-        for folder in ("trials", "histories"):
-            with suppress(FileNotFoundError, NotADirectoryError):
-                found |= {match[1] for match in map(_CELL.match, os.listdir(self.path / folder)) if match}
-        return sorted(found)
+        return sorted({match[1] for match in (_CELL.match(path.name) for path in self.path.glob("*/cell=*")) if match})
 
     def size(self, cell_id: str) -> tuple[int, int]:
         """How many trials of a cell are stored, as its files are named, and the bytes of all its files."""
         trials = sum(stop - start for start, stop in Store.ranges(self, cell_id))
-        return trials, sum(path.stat().st_size for path in self._of(cell_id) if path.is_file())
+        found = [below for path in self._of(cell_id) for below in (path, *path.rglob("*"))]
+        return trials, sum(path.stat().st_size for path in found if path.is_file())
 
     def remove(self, cell_id: str) -> None:
         """Removes everything of a cell.
@@ -136,16 +133,17 @@ class FolderStore(Store):
         """
         try:
             for path in self._of(cell_id):
-                if path.is_file():
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path)
+                else:
                     path.unlink()
-            with suppress(FileNotFoundError):
-                shutil.rmtree(self._trials(cell_id))
         except OSError as error:
             raise RunError(f"{error.filename or self.path}: cannot be removed ({error.strerror or error})") from error
 
     def _of(self, cell_id: str) -> list[Path]:
-        """All files of a cell."""
-        return [*self._trials(cell_id).glob("*"), *(self.path / "histories").glob(f"cell={cell_id}.*")]
+        """All files and folders of a cell."""
+        found = ((path, _CELL.match(path.name)) for path in self.path.glob(f"*/cell={cell_id}*"))
+        return [path for path, match in found if match and match[1] == cell_id]
 
     def where(self, cell_id: str) -> str:
         """As in `Store`."""
