@@ -174,11 +174,13 @@ def test_what_a_killed_process_left_is_ignored_and_swept(tmp_path: Path) -> None
     gone, living = 2**22 + 1, os.getppid()
     left = folder / f".0000000000010-0000000000020.parquet.{gone}-7.tmp"
     busy = folder / f".0000000000020-0000000000030.parquet.{living}-7.tmp"
-    left.write_bytes(b"half")
-    busy.write_bytes(b"half")
+    drawn = tmp_path / "figures" / f".rates.png.{gone}-7.tmp"
+    drawn.parent.mkdir()
+    for file in (left, busy, drawn):
+        file.write_bytes(b"half")
     assert store.ranges(CELL) == [(0, 10)]
     store.open()
-    assert not left.exists() and busy.exists()
+    assert not left.exists() and not drawn.exists() and busy.exists()
     assert not ancient.exists() and new.exists()  # another machine's processes cannot be asked
     assert len(list(folder.iterdir())) == 3
     assert store.ranges(CELL) == [(0, 10)]

@@ -16,7 +16,7 @@ import shlex
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ class FolderStore(Store):
             files.make_folder(trials)
             files.make_folder(histories)
             files.try_writing(trials)
-            folders = [self.path, histories, trials, *trials.iterdir()]
+            folders = [self.path, self.path / "figures", histories, trials, *trials.iterdir()]
         except OSError as error:
             raise self._unusable(error) from error
         files.sweep(folders)
