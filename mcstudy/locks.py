@@ -19,7 +19,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from mcstudy import files
+from mcstudy import files, signals
 
 LOCK, HOLDER = ".lock", ".lock-holder"
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EDEADLK)
@@ -45,15 +45,17 @@ def held(folder: Path) -> Iterator[str]:
         with _named(folder / HOLDER) as notice:
             yield notice
         return
+    file = os.fdopen(descriptor, "r+b", buffering=0)  # closed when it is forgotten, too
     try:
         with suppress(OSError):  # a full disk
-            os.ftruncate(descriptor, 0)
-            os.write(descriptor, json.dumps(_myself()).encode())
+            file.truncate(0)
+            file.write(json.dumps(_myself()).encode())
         yield ""
     finally:
-        with suppress(OSError):  # Windows removes no open file
-            os.unlink(path)
-        os.close(descriptor)
+        with signals.deferred():
+            with suppress(OSError):  # Windows removes no open file
+                os.unlink(path)
+            file.close()
 
 
 def _locked(path: Path) -> int | None:

@@ -34,9 +34,27 @@ def listening() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let Ctrl-C, and what else asks to stop, wait until the block has ended."""
+    came: list[int] = []
+    before: dict[int, Any] = {}
+    try:
+        with suppress(ValueError):  # not in the main thread, which alone is interrupted
+            for number in _all():
+                if callable(signal.getsignal(number)):
+                    before[number] = signal.signal(number, lambda number, frame: came.append(number))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        signal.raise_signal(came[0])
+
+
 def ignore() -> None:
     """From now on nothing interrupts: the program is about to end."""
-    for number in (getattr(signal, name) for name in ("SIGINT", *_ALSO) if hasattr(signal, name)):
+    for number in _all():
         signal.signal(number, signal.SIG_IGN)
 
 
@@ -44,6 +62,10 @@ def status(error: BaseException) -> int:
     """The exit status of a program that was stopped: 128 and the number of the signal, 130 for Ctrl-C."""
     cause = error.__cause__ or error
     return 128 + (cause.number if isinstance(cause, Stopped) else signal.SIGINT)
+
+
+def _all() -> list[int]:
+    return [getattr(signal, name) for name in ("SIGINT", *_ALSO) if hasattr(signal, name)]
 
 
 def _stop(number: int, frame: object) -> NoReturn:

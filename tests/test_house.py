@@ -21,7 +21,7 @@ ROOMS: dict[str, set[str]] = {
     "errors": set(),
     "outcomes": set(),
     "files": set(),
-    "locks": {"files"},
+    "locks": {"files", "signals"},
     "git": set(),
     "signals": set(),
     # kernels: from machine code up
@@ -35,7 +35,7 @@ ROOMS: dict[str, set[str]] = {
     "plan": {"errors", "catalog", "spec"},
     # from cells to rows
     "store": {"errors", "outcomes", "files", "locks"},
-    "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "errors", "outcomes"},
+    "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "errors", "outcomes", "signals"},
     # from rows to a report
     "statistics": {"outcomes", "plan", "store"},
     "figures": set(),

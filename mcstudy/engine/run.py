@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from mcstudy.engine.program import kept_trials
 from mcstudy.engine.recorder import Recorder, gaps
 from mcstudy.engine.threads import UnitResult, available_threads, run_units, units
 from mcstudy.errors import RunError
 from mcstudy.plan import Cell, Plan, Trials
+from mcstudy.signals import deferred
 from mcstudy.store import Store
-
-STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals by which a run is asked to stop."""
 
 
 class Progress:
@@ -139,7 +135,7 @@ def train(
         ) from error
     finally:
         if started:
-            with _uninterrupted():
+            with deferred():
                 try:
                     recorder.flush(complete)
                 finally:
@@ -156,21 +152,3 @@ def _within(ranges: Sequence[tuple[int, int]], start: int, stop: int) -> list[tu
 
 def _length(ranges: Mapping[str, Sequence[tuple[int, int]]]) -> int:
     return sum(last - first for lacking in ranges.values() for first, last in lacking)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C, and what else asks to stop, wait until the block has ended."""
-    came: list[int] = []
-    before: dict[int, Any] = {}
-    with suppress(ValueError):  # not in the main thread, which alone is interrupted
-        for number in STOPPING:
-            if callable(signal.getsignal(number)):
-                before[number] = signal.signal(number, lambda number, frame: came.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if came:
-        signal.raise_signal(came[0])
