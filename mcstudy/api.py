@@ -131,12 +131,12 @@ def run(
     from mcstudy.engine.linking import compile_own
     from mcstudy.engine.program import check_memory
     from mcstudy.engine.room import check_room
-    from mcstudy.engine.run import Progress, train
+    from mcstudy.engine.run import Progress, set_aside, train
     from mcstudy.engine.threads import available_threads
     from mcstudy.store import FolderStore, MemoryStore
     from mcstudy.until import train_until
 
-    def trained_and_counts(store: Store) -> tuple[int, Trials]:
+    def trained_and_counts() -> tuple[int, Trials]:
         if study.study.until is None:
             return train(plan, store, study.trials, threads, progress, unit_trials), study.trials
         return train_until(plan, store, threads, progress, unit_trials)
@@ -147,8 +147,8 @@ def run(
     lacking = {cell.id: _lacking(store, cell.id, study.trials) for cell in plan.cells}
     check_room(plan, lacking, None if out is None else os.fspath(out), workers)
     compile_own(plan.cells, study.file)
-    if not isinstance(store, FolderStore) or out is None:
-        trained, counts = trained_and_counts(store)
+    if out is None:
+        trained, counts = trained_and_counts()
         return Results(plan, plan.counts(counts), trained, None, store)
     from mcstudy import manifest
 
@@ -157,7 +157,8 @@ def run(
             (progress or Progress()).note(notice)
         store.open()
         clock = manifest.Clock()
-        trained, counts = trained_and_counts(store)
+        set_aside(plan, store, progress)
+        trained, counts = trained_and_counts()
         clock.trained()
         record = manifest.write(plan, store, counts, trained, threads, clock, command)
         rates = write_report(plan, store, Path(out), record, counts)

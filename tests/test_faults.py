@@ -314,9 +314,9 @@ def test_a_report_that_cannot_be_written(
     drawn: dict[str, Any] = {}
     draw = report.draw
 
-    def once(drawing: Any, frame: Any, keys: Any) -> Any:
+    def once(drawing: Any, *others: Any) -> Any:
         if drawing.heading not in drawn:
-            drawn[drawing.heading] = draw(drawing, frame, keys)
+            drawn[drawing.heading] = draw(drawing, *others)
         return drawn[drawing.heading]
 
     monkeypatch.setattr(report, "draw", once)

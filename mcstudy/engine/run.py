@@ -52,6 +52,17 @@ class Missing(NamedTuple):
     stored: dict[str, list[tuple[int, int]]]
 
 
+def set_aside(plan: Plan, store: Store, progress: Progress | None = None) -> None:
+    """Put what is damaged in an opened store out of the way, and tell it; its trials are then missing.
+
+    Raises:
+        RunError: something cannot be read, or not be put out of the way.
+    """
+    for cell in plan.cells:
+        for line in store.set_aside(cell.id):
+            (progress or Progress()).note(line)
+
+
 def missing_trials(cells: Sequence[Cell], store: Store, trials: int | Mapping[str, int]) -> Missing:
     """The ranges of the first `trials` trials (by cell id) of each cell whose rows, or whose histories, are not stored.
 
@@ -103,9 +114,6 @@ def train(
     """
     progress = progress or Progress()
     counts = plan.counts(trials)
-    for cell in plan.cells:
-        for line in store.set_aside(cell.id):
-            progress.note(line)
     missing = missing_trials(plan.cells, store, counts)
     threads, trained = threads or available_threads(), 0
     recorder = Recorder(store, progress.advance, missing.stored)

@@ -146,9 +146,7 @@ def _pairs(rows: Sequence[Row]) -> list[Block]:
     for row in clear[:_MOST_PAIRS]:
         names = (words.level(row["key"], row["level"]), words.level(row["other_key"], row["other_level"]))
         lines.append(((names[0],), (names[1],), *_effect(row)))
-    text = (
-        "The strongest interactions: how many times as high the odds of two levels together are as their factors give"
-    )
+    text = "The strongest interactions: how many times as high the odds of two levels together are as by their factors"
     more = f" ({len(clear) - len(lines)} more are clear)" if len(clear) > len(lines) else ""
     header = ("level", "with", "log odds", "odds, times", "95 % interval")
     return [Paragraph((f"{text}{more}:",)), Table(header, tuple(lines), frozenset({2, 3, 4}))]

@@ -77,11 +77,7 @@ class Store(ABC):
         return nullcontext("")
 
     def set_aside(self, cell_id: str) -> list[str]:
-        """Reads everything of a cell and puts what is damaged out of the way; a line to tell of each.
-
-        Raises:
-            RunError: something cannot be read, or not be put out of the way.
-        """
+        """Puts what is damaged of a cell out of the way; a line to tell of each. `RunError` where that cannot be."""
         return []
 
     @abstractmethod
