@@ -80,7 +80,16 @@ class Results:
 
     @cached_property
     def trials(self) -> pd.DataFrame:
-        """A row per trial: `cell`, then the columns of the stored trials; cells in plan order, trials ascending."""
+        """A row per trial: `cell`, then the columns of the stored trials; cells in plan order, trials ascending.
+
+        Raises:
+            RunError: the study keeps summaries, so there are none.
+        """
+        if self.plan.study.study.keep == "summary":
+            raise RunError(
+                f'{self.plan.study.name}: there is no row per trial, because study.keep is "summary"; "trials" keeps '
+                "them, and mcstudy.replay(study, cell, trial) trains any one again"
+            )
         import numpy as np
         import pandas as pd
 

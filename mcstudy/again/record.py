@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mcstudy import export, files
+from mcstudy import export, files, sums
 from mcstudy.again.folder import Run
 from mcstudy.again.names import stretches
 from mcstudy.again.trace import Trace, retrain
@@ -25,12 +25,14 @@ class Recorded(NamedTuple):
         folder: where it was written to.
         script: the exported script, or None.
         differs: its two rows, as text, where the stored one is another; else "".
+        row: whether its row is stored; where summaries are kept, only whether it converged is.
     """
 
     trace: Trace
     folder: Path
     script: Path | None
     differs: str
+    row: bool = True
 
 
 def replay_into(run: Run, cell_id: str, trial: int, out: str | None = None, framework: str | None = None) -> Recorded:
@@ -51,7 +53,9 @@ def replay_into(run: Run, cell_id: str, trial: int, out: str | None = None, fram
     run.check_arithmetic()
     cell = run.cell(cell_id)
     ranges = run.store.ranges(cell.id)
-    if not any(first <= trial < last for first, last in ranges):
+    row = any(first <= trial < last for first, last in ranges)
+    converged = None if row else _converged(run, cell, trial)
+    if not row and converged is None:
         known = " and ".join(f"{first:,} to {last - 1:,}" for first, last in ranges) or "none"
         raise RunError(
             f"{run.folder}: trial {trial:,} of cell {cell.id} ({cell.label}) is not stored; {known} are. "
@@ -61,9 +65,11 @@ def replay_into(run: Run, cell_id: str, trial: int, out: str | None = None, fram
     if framework is not None:
         export.check(cell, framework)
     trace = retrain(cell, tables, trial)
-    stored = run.store.rows(cell.id, np.array([trial], np.int64))
     computed = {name: np.array([value]) for name, value in trace.row.items()}
+    stored = run.store.rows(cell.id, np.array([trial], np.int64)) if row else computed
     differs = ""
+    if converged is not None and converged != (trace.outcome == "converged"):
+        differs = f"stored:   {'converged' if converged else 'not converged'}\ncomputed: {trace.outcome}"
     if differences(cell, stored, computed):
         names = [*stored, *(name for name in computed if name not in stored)]
         rows = (
@@ -85,7 +91,16 @@ def replay_into(run: Run, cell_id: str, trial: int, out: str | None = None, fram
             files.write_bytes(folder / name, content)
     except OSError as error:
         raise RunError(f"{error.filename or folder}: cannot be written ({error.strerror or error})") from error
-    return Recorded(trace, folder, folder / script if script else None, differs)
+    return Recorded(trace, folder, folder / script if script else None, differs, row)
+
+
+def _converged(run: Run, cell: Cell, trial: int) -> bool | None:
+    """Whether a trial converged, as a summary has it; None where none tells of it."""
+    for shard in run.store.summaries.shards(cell.id):
+        if shard.start <= trial < shard.stop:
+            byte, bit = divmod(trial - shard.start, 8)
+            return bool(sums.read(run.store, shard).converged[byte] >> (7 - bit) & 1)
+    return None
 
 
 def table(trace: Trace) -> str:

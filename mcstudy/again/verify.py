@@ -1,4 +1,4 @@
-"""A sample of stored trials, trained again and compared byte by byte."""
+"""A sample of stored trials, trained again and compared byte by byte; of summaries, whole ones."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy import manifest, sums
 from mcstudy.again.folder import Run
 from mcstudy.engine.chosen import chosen_units
+from mcstudy.engine.recorder import Recorder
 from mcstudy.engine.run import Progress
-from mcstudy.engine.threads import UnitResult, available_threads, run_units
+from mcstudy.engine.threads import UnitResult, available_threads, run_units, units
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
 from mcstudy.plan import Cell
-from mcstudy.store import as_stored
+from mcstudy.store import MemoryStore, Shard, as_stored
 
 Row = Mapping[str, Any]
 
@@ -34,18 +36,25 @@ class Difference(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """How many rows of how many cells were compared, and how many differ; `first` in plan order, then by trial."""
+    """How many rows of how many cells were compared, and how many differ; `first` in plan order, then by trial.
+
+    Likewise of summaries: how many were compared, of how many trials, and the first that differs, as text.
+    """
 
     rows: int
     cells: int
     different: int
     first: Difference | None
+    summaries: int = 0
+    summed: int = 0
+    wrong: str = ""
 
 
 def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | None = None) -> Verdict:
     """Train a random sample of the stored trials again, and compare every column of their rows.
 
-    The sample is fixed by the seed, its size and the trials that are stored.
+    The sample is fixed by the seed, its size and the trials that are stored. Where the study keeps summaries, random
+    ones of them are made again, too: one, or as many as have `sample` trials in all.
 
     Args:
         run: the run.
@@ -74,13 +83,62 @@ def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | 
                 found[result.cell.index, difference.trial] = difference
             progress.advance(len(result.rows["trial"]))
 
-    progress.start(count, count)
+    summaries = choose_summaries(run, sample, seed)
+    summed = sum(shard.stop - shard.start for _, shard in summaries)
+    progress.start(count + summed, count + summed)
     try:
         run_units(chosen_units(cells, tables, chosen), available_threads(), receive, progress.idle)
+        wrong = [text for cell, shard in summaries if (text := _compared(run, cell, shard, progress))]
     finally:
         progress.finish()
     first = found[min(found)] if found else None
-    return Verdict(count, sum(len(trials) > 0 for trials in chosen.values()), len(found), first)
+    compared = sum(len(trials) > 0 for trials in chosen.values())
+    return Verdict(count, compared, len(found), first, len(summaries), summed, "".join(wrong[:1]))
+
+
+def choose_summaries(run: Run, sample: int, seed: int | None = None) -> list[tuple[Cell, Shard]]:
+    """Some of the summaries that a run rests on, in the order of a hash: as many as have `sample` trials in all."""
+    if run.plan.study.study.keep != "summary":
+        return []
+    counts = run.plan.counts(manifest.reported(run.record))
+    known = [
+        (cell, piece.summary)
+        for cell in run.plan.cells
+        for piece in sums.pieces(run.store, cell.id, counts[cell.id])
+        if piece.summary is not None
+    ]
+    seed = run.plan.study.seed if seed is None else seed
+
+    def order(one: tuple[Cell, Shard]) -> bytes:
+        return hashlib.sha256(f"{seed} {one[0].id} {one[1].start} {one[1].stop}".encode()).digest()
+
+    chosen: list[tuple[Cell, Shard]] = []
+    left = sample
+    for cell, shard in sorted(known, key=order):
+        if left > 0:
+            chosen.append((cell, shard))
+        left -= shard.stop - shard.start
+    return chosen
+
+
+def _compared(run: Run, cell: Cell, shard: Shard, progress: Progress) -> str:
+    """What is wrong with a summary, "" if nothing is: its trials are trained again, and added up."""
+    store = MemoryStore()
+    recorder = Recorder(store, progress.advance, summaries=True)
+    first, last = shard[:2]
+    work = units([cell], run.tables([cell]), {cell.id: [(first, last)]}, available_threads())
+    run_units(work, available_threads(), recorder.receive, progress.idle)
+    recorder.flush(True)
+    stored = sums.read(run.store, shard)
+    computed = sums.Sums()
+    for piece in sorted(store.summaries.shards(cell.id)):
+        computed.join(sums.read(store, piece))
+    made = computed.summary()
+    for name in made.names:
+        one, other = getattr(stored, name), getattr(made, name)
+        if not np.array_equal(one, other):
+            return f"cell {cell.id} ({cell.label}), trials {first:,} to {last - 1:,}: other {name.replace('_', ' ')}"
+    return ""
 
 
 def choose(ranges: Mapping[str, Sequence[tuple[int, int]]], sample: int, seed: int) -> dict[str, NDArray[np.int64]]:

@@ -48,9 +48,16 @@ class Basin:
 
 
 def basins(look: Look) -> Shown[Basin]:
-    """The basins of the cells that start on a grid, of a few where there are many."""
-    chosen, of = look.choose(lambda cell: cell.settings["network"]["init"]["name"] == "grid")
+    """The basins of the cells that start on a grid and have rows of it, of a few where there are many."""
+    chosen, of = look.choose(lambda cell: cell.settings["network"]["init"]["name"] == "grid" and _has_rows(look, cell))
     return Shown(tuple(_basin(look, cell) for cell in chosen), of)
+
+
+def _has_rows(look: Look, cell: Cell) -> bool:
+    """Whether the first trial from each point of the grid has a row; where summaries are kept, few have."""
+    points = math.prod(int(points) for *_, points in build([cell], look.plan.tables).axes)
+    first, last = look.store.ranges(cell.id)[0]
+    return first == 0 and last >= min(look.count(cell), points)
 
 
 def _basin(look: Look, cell: Cell) -> Basin:

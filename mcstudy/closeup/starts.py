@@ -15,7 +15,7 @@ from mcstudy.closeup.look import MOST_CELLS
 from mcstudy.closeup.short import short_names
 from mcstudy.engine.measure import starts as start_of
 from mcstudy.engine.program import build
-from mcstudy.outcomes import OUTCOMES
+from mcstudy.sums import endings
 
 if TYPE_CHECKING:
     from mcstudy.closeup.look import Look
@@ -28,7 +28,6 @@ MOST_STARTS = 20_000
 """Trials of a cell, from the first, whose starts are kept for the figure; all of them are counted."""
 PIECE = 16_384
 SIGNS = ("<", "=", ">")
-_CONVERGED = OUTCOMES.index("converged")
 
 Condition = tuple[tuple[str, str], ...]
 """Signs of some parameters: ``(("w1", "<"), ("b1", ">"))``."""
@@ -153,10 +152,11 @@ def _signs(look: Look, cell: Cell) -> Signs | None:
     counts = np.zeros((3 ** len(names), 2), np.int64)
     kept: list[tuple[Array, Array]] = []
     place = 3 ** np.arange(len(names))[::-1]
-    for rows in look.store.chunks(cell.id, look.count(cell), ["trial", "outcome"]):
-        for first in range(0, len(rows["trial"]), PIECE):
-            trials, outcome = (rows[name][first : first + PIECE] for name in ("trial", "outcome"))
-            begun, converged = start_of(program, trials), outcome == _CONVERGED
+    for number, flags in endings(look.store, cell.id, look.count(cell)):
+        for first in range(0, len(flags), PIECE):
+            converged = flags[first : first + PIECE]
+            trials = np.arange(number + first, number + first + len(converged), dtype=np.int64)
+            begun = start_of(program, trials)
             code = (np.sign(np.nan_to_num(begun)).astype(np.int64) + 1) @ place
             for kind in (0, 1):
                 counts[:, kind] += np.bincount(code[converged == kind], minlength=len(counts))

@@ -3,12 +3,16 @@
 Histories are stored without gaps, and units may end in any order. So that a run that was stopped can be continued as if
 nothing had happened, the rows of a trial whose history is to be kept are stored after that history and not without it.
 Trials that are trained again because their history was lost bring rows that are stored already; those are dropped.
+
+Where summaries are kept, only the trials that have a history have rows; of the others, the sums of each unit are.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +20,13 @@ from mcstudy.engine.program import check_steps
 from mcstudy.engine.threads import UnitResult
 from mcstudy.plan import Cell
 from mcstudy.store import Store
+from mcstudy.sums import Summary, Sums, pack
 
 FLUSH_SECONDS, FLUSH_SHARE = 10.0, 0.02
 """Time between two flushes: at least so many seconds, and so large a share of the run, lest a long one leaves
 thousands of files."""
-FLUSH_ROWS = 4_000_000
+FLUSH_ROWS, FLUSH_SUMMED = 4_000_000, 16_000_000
+"""Trials that wait at most, with their rows and as sums alone."""
 
 
 class Recorder:
@@ -30,6 +36,7 @@ class Recorder:
         store: where rows go.
         progress: called with the number of rows of each unit.
         stored: ranges [first, last) of the trials whose rows are stored, sorted, by cell id.
+        summaries: whether summaries are kept instead of rows.
     """
 
     def __init__(
@@ -37,10 +44,13 @@ class Recorder:
         store: Store,
         progress: Callable[[int], None],
         stored: Mapping[str, Sequence[tuple[int, int]]] | None = None,
+        summaries: bool = False,
     ) -> None:
         self._store = store
         self._stored = stored or {}
         self._progress = progress
+        self._summaries = summaries
+        self._summed: dict[str, list[_Part]] = {}
         self._pending: dict[str, list[UnitResult]] = {}
         self._histories: dict[str, _History] = {}
         self._rows = 0
@@ -54,12 +64,28 @@ class Recorder:
                 if result.cell.id not in self._histories:
                     self._histories[result.cell.id] = _History(self._store, result.cell)
                 self._histories[result.cell.id].blocks[result.first] = result.history
-            self._pending.setdefault(result.cell.id, []).append(result)
+            if self._summaries:
+                self._sum_up(result)
+            else:
+                self._pending.setdefault(result.cell.id, []).append(result)
             self._rows += len(result.rows["trial"])
             self._progress(len(result.rows["trial"]))
         now = time.monotonic()
-        if self._rows > FLUSH_ROWS or now - self._flushed > max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._start)):
+        most = FLUSH_SUMMED if self._summaries else FLUSH_ROWS
+        if self._rows > most or now - self._flushed > max(FLUSH_SECONDS, FLUSH_SHARE * (now - self._start)):
             self.flush()
+
+    def _sum_up(self, result: UnitResult) -> None:
+        """Keep the rows of trials with a history, and the sums of the others."""
+        kept = len(result.history)
+        if kept:
+            rows = {name: values[:kept] for name, values in result.rows.items()}
+            self._pending.setdefault(result.cell.id, []).append(replace(result, rows=rows))
+        if kept < len(result.rows["trial"]):
+            sums = Sums()
+            sums.add({name: values[kept:] for name, values in result.rows.items()})
+            part = _Part(result.first + kept, sums.summary())
+            self._summed.setdefault(result.cell.id, []).append(part)
 
     def flush(self, complete: bool = False) -> None:
         """Store everything that has not been stored.
@@ -82,11 +108,29 @@ class Recorder:
                     piece = slice(first - start, last - start)
                     self._store.write(cell_id, first, {name: values[piece] for name, values in rows.items()})
             self._pending[cell_id] = [] if complete else [result for result in results if self._waits(result)]
+        for cell_id, parts in list(self._summed.items()):
+            for chain in _chains(sorted(parts, key=lambda part: part.first)):
+                sums = Sums()
+                for part in chain:
+                    sums.join(part.summary)
+                self._store.summaries.write(cell_id, chain[0].first, chain[-1].stop, pack(sums.summary()))
+            self._summed[cell_id] = []
         self._flushed = time.monotonic()
 
     def _waits(self, result: UnitResult) -> bool:
         history = self._histories.get(result.cell.id)
         return history is not None and history.lacks(result)
+
+
+class _Part(NamedTuple):
+    """The sums of the trials from `first` on."""
+
+    first: int
+    summary: Summary
+
+    @property
+    def stop(self) -> int:
+        return self.first + self.summary.trials
 
 
 class _History:
@@ -132,6 +176,17 @@ def gaps(stored: Sequence[tuple[int, int]], start: int, stop: int) -> list[tuple
     if position < stop:
         found.append((position, stop))
     return found
+
+
+def _chains(parts: list[_Part]) -> list[list[_Part]]:
+    """Sums sorted by trial, in lists of neighbours without gaps."""
+    chains: list[list[_Part]] = []
+    for part in parts:
+        if chains and chains[-1][-1].stop == part.first:
+            chains[-1].append(part)
+        else:
+            chains.append([part])
+    return chains
 
 
 def _runs(parts: list[UnitResult]) -> list[list[UnitResult]]:

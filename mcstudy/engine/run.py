@@ -13,6 +13,7 @@ from mcstudy.errors import RunError
 from mcstudy.plan import Cell, Plan, Trials
 from mcstudy.signals import deferred
 from mcstudy.store import Store
+from mcstudy.sums import covered
 
 
 class Progress:
@@ -63,14 +64,20 @@ def set_aside(plan: Plan, store: Store, progress: Progress | None = None) -> Non
             (progress or Progress()).note(line)
 
 
-def missing_trials(cells: Sequence[Cell], store: Store, trials: int | Mapping[str, int]) -> Missing:
+def missing_trials(
+    cells: Sequence[Cell], store: Store, trials: int | Mapping[str, int], summaries: bool = False
+) -> Missing:
     """The ranges of the first `trials` trials (by cell id) of each cell whose rows, or whose histories, are not stored.
+
+    With `summaries`, trials that are part of a stored summary need no rows.
 
     Raises:
         RunError: a file is damaged.
     """
-    stored = {cell.id: store.ranges(cell.id) for cell in cells}
     counts = trials if isinstance(trials, Mapping) else {cell.id: trials for cell in cells}
+    stored = {cell.id: store.ranges(cell.id) for cell in cells}
+    if summaries:
+        stored = {cell_id: covered(store, cell_id, counts[cell_id], rows) for cell_id, rows in stored.items()}
     ranges = {cell.id: gaps(_whole(cell, store, stored[cell.id], n), 0, n) for cell in cells for n in [counts[cell.id]]}
     return Missing(ranges, _length(ranges), stored)
 
@@ -96,6 +103,8 @@ def train(
 ) -> int:
     """Train the trials 0 ≤ i < n of every cell that `store` lacks, rows or history; returns how many there were.
 
+    Where the study keeps summaries, those stand for rows, but for the trials whose history is kept.
+
     Args:
         plan: the cells.
         store: an opened store.
@@ -114,9 +123,10 @@ def train(
     """
     progress = progress or Progress()
     counts = plan.counts(trials)
-    missing = missing_trials(plan.cells, store, counts)
+    summaries = plan.study.study.keep == "summary"
+    missing = missing_trials(plan.cells, store, counts, summaries)
     threads, trained = threads or available_threads(), 0
-    recorder = Recorder(store, progress.advance, missing.stored)
+    recorder = Recorder(store, progress.advance, missing.stored, summaries)
 
     def take(results: list[UnitResult]) -> None:
         recorder.receive(results)

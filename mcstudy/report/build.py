@@ -168,4 +168,16 @@ def _again(plan: Plan, trials: int) -> list[Block]:
         "A trial's result depends on the seed, its cell and its number alone, so this gives the same rows, byte for "
         "byte, on any machine and with any number of threads; what is stored already is not trained again."
     )
-    return [Listing(command), Paragraph((text,))]
+    blocks: list[Block] = [Listing(command), Paragraph((text,))]
+    if study.study.keep == "summary":
+        blocks.append(Paragraph((_SUMMARIES,)))
+    return blocks
+
+
+_SUMMARIES = (
+    "This study keeps summaries: the first trials of each cell, up to 512, have a row and their losses at every check; "
+    "of all others only counts are stored, histograms of their steps and of their last losses, and which of them "
+    "converged. Rates, times and comparisons are those of all trials, the same as with rows. Losses over the steps, "
+    "and close looks at single trials, are of the first trials anyway; where trials end that start on a grid can only "
+    "be drawn from rows. Any trial can be trained again by its number."
+)

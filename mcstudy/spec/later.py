@@ -20,7 +20,7 @@ def _any(value: Any) -> bool:
     return True
 
 
-LATER: Final = (Later("study.keep", lambda value: value != "trials"),)
+LATER: Final[tuple[Later, ...]] = ()
 """The settings that are valid but not supported yet."""
 
 UNSUPPORTED: Final = frozenset(later.key for later in LATER if later.refused is _any)

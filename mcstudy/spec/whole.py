@@ -109,6 +109,9 @@ def _until(data: Mapping[str, Any]) -> Iterator[Fault]:
     until = _table(data, "study").get("until")
     if not isinstance(until, Mapping):
         return
+    if _table(data, "study").get("keep") == "summary":
+        text = 'goes with keep = "trials" alone: a summary cannot be cut where a cell stops; leave one of the two out'
+        yield Fault("$.study.until", until, text)
     if not until:
         yield Fault("$.study.until", until, "says nothing; give half_width or decided")
     elif "half_width" in until and "decided" in until:

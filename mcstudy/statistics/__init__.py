@@ -3,7 +3,6 @@
 from mcstudy.statistics import sequences, stopping
 from mcstudy.statistics.axes import axes
 from mcstudy.statistics.best import best
-from mcstudy.statistics.causes import CAUSES
 from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
 from mcstudy.statistics.compare import LEVEL, MARGIN, VERDICTS, comparisons
 from mcstudy.statistics.early import method_of
@@ -21,6 +20,7 @@ from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.judge import DIFFERENT, Judge, Side
 from mcstudy.statistics.tally import Tally, tallies, tally
 from mcstudy.statistics.waiting import restarts, times
+from mcstudy.sums import CAUSES
 
 __all__ = [
     "CAUSES",

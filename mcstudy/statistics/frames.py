@@ -39,9 +39,10 @@ def rates(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, T
     Returns:
         The columns of ``rates.csv``: cell, a label for each varied key, trials, converged, rate with its 95 % Wilson
         interval (rate_low, rate_high), the count of every other outcome, the quartiles of the steps of the converged
-        trials, the median of the last loss of those that neither converged nor diverged (NaN without any), the mean
+        trials, the median of the last loss of those that neither converged nor diverged (to four
+        significant digits; NaN without any), the mean
         number of dead hidden units of both kinds, the network's numbers of parameters and hidden units, and counts of
-        failed trials by cause (`CauseCounts.columns`). Of a study with `until` also the 95 % confidence sequence of
+        failed trials by cause (`Causes.columns`). Of a study with `until` also the 95 % confidence sequence of
         the rate (sequence_low, sequence_high), and why each cell stopped (`mcstudy.statistics.stopping.reasons`).
 
     Raises:

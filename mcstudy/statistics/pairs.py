@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 WEIGHT: Final = 1.5
 """Trials of either sign that `adjusted` adds."""
 _CHUNK = 1 << 22
-"""Bytes of packed trials that are held at once."""
+"""Bytes of packed trials, or numbers of unpacked ones, that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -134,20 +134,27 @@ class Converged:
             alone = np.array([group[0] for group in groups])
             return self.cells(alone[side], alone[other])
         shared = np.array([self.trials[group].min() for group in groups])
-        sums = np.zeros((len(groups), int(shared.max())), np.int16 if size < 1 << 14 else np.int32)
-        for row, group in enumerate(groups):
-            for cell in group:
-                sums[row] += np.unpackbits(self._bits[cell], count=sums.shape[1])
-        counts = np.empty((len(side), 2 * size + 1), np.int64)
+        pairs = list(zip(side.tolist(), other.tolist(), strict=True))
+        common = [int(min(shared[one], shared[two])) for one, two in pairs]
+        counts = np.zeros((len(side), 2 * size + 1), np.int64)
+        # By group and number of trials: how many of these converged in so many of the group's contexts.
+        per = {(group, n): np.zeros(size + 1, np.int64) for two, n in zip(pairs, common, strict=True) for group in two}
+        kind = np.int16 if size < 1 << 14 else np.int32
+        step = max(8, _CHUNK // len(groups) // 8 * 8)
+        for start in range(0, int(shared.max()), step):
+            sums = np.zeros((len(groups), min(step, 8 * self._bits.shape[1] - start)), kind)
+            for row, group in enumerate(groups):
+                for cell in group:
+                    sums[row] += np.unpackbits(self._bits[cell, start // 8 : (start + step) // 8])
+            for (group, n), found in per.items():
+                found += np.bincount(sums[group, : max(0, n - start)], minlength=size + 1)
+            for row, ((one, two), n) in enumerate(zip(pairs, common, strict=True)):
+                some = max(0, n - start)
+                counts[row] += np.bincount(sums[one, :some] - sums[two, :some] + size, minlength=2 * size + 1)
         means, variances = np.empty((2, len(side))), np.empty((2, len(side)))
-        known: dict[tuple[int, int], tuple[float, float]] = {}
-        for row, pair in enumerate(zip(side.tolist(), other.tolist(), strict=True)):
-            count = int(min(shared[pair[0]], shared[pair[1]]))
-            counts[row] = np.bincount(sums[pair[0], :count] - sums[pair[1], :count] + size, minlength=2 * size + 1)
+        for row, (pair, n) in enumerate(zip(pairs, common, strict=True)):
             for which, group in enumerate(pair):
-                if (group, count) not in known:
-                    known[group, count] = _mean_variance(np.bincount(sums[group, :count], minlength=size + 1))
-                means[which, row], variances[which, row] = known[group, count]
+                means[which, row], variances[which, row] = _mean_variance(per[group, n])
         return Differences(counts, means[0], means[1], variances.sum(axis=0), np.full(len(side), -1))
 
     def _first(self, cells: NDArray[np.int64], count: NDArray[np.int64]) -> NDArray[np.int64]:

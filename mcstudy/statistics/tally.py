@@ -1,7 +1,6 @@
-"""What the trials of a cell add up to: one pass over its rows.
+"""What the trials of a cell add up to: one pass over its rows, or over the summaries that stand for them.
 
-What is held at once is a chunk of rows, a bit for each trial, and the losses of the trials that neither converged nor
-diverged, never the table of all trials.
+What is held at once is a chunk of rows, a bit for each trial, and histograms, never the table of all trials.
 """
 
 from __future__ import annotations
@@ -15,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.statistics.causes import COLUMNS, CauseCounts
+from mcstudy.sums import median, summed
+from mcstudy.sums.causes import Causes
 
 if TYPE_CHECKING:
     from mcstudy.plan import Cell, Plan, Trials
@@ -35,11 +35,12 @@ class Tally:
         counts: (k,) how many converged at each.
         diverged_steps, diverged_counts: likewise of the trials that diverged.
         converged: which trials converged, a bit for each as `numpy.packbits` packs them, the first one highest.
-        loss_median: median of the last loss of the trials that neither converged nor diverged; NaN without any.
+        loss_median: median of the last loss of the trials that neither converged nor diverged, to four significant
+            digits (`mcstudy.sums.median`); NaN without any.
         dead_converged, dead_failed: mean number of dead hidden units in the end (their derivative was zero at every
             evaluation point), of the trials that converged and of those that neither converged nor diverged; NaN
             without any.
-        causes: as `mcstudy.statistics.causes.CauseCounts.columns` has them.
+        causes: as `mcstudy.sums.causes.Causes.columns` has them.
     """
 
     trials: int
@@ -71,57 +72,25 @@ def tally(store: Store, cell_id: str, trials: int, hessian: bool = False) -> Tal
     Raises:
         RunError: some of them are not stored.
     """
-    outcomes = np.zeros(len(OUTCOMES), np.int64)
-    ends = {code: _Histogram() for code in (CONVERGED, DIVERGED)}
-    bits, losses = [], []
-    dead = np.zeros(len(OUTCOMES), np.int64)
-    why = CauseCounts()
-    asked = ["outcome", "steps", "loss_last", *COLUMNS, *(["point"] if hessian else [])]
-    for rows in store.chunks(cell_id, trials, asked):
-        why.add(rows)
-        outcome = rows["outcome"]
-        dead += np.bincount(outcome, rows["dead_units"], minlength=len(OUTCOMES)).astype(np.int64)
-        outcomes += np.bincount(outcome, minlength=len(OUTCOMES))
-        for code, histogram in ends.items():
-            histogram.add(rows["steps"][outcome == code])
-        bits.append(outcome == CONVERGED)
-        losses.append(rows["loss_last"][(outcome != CONVERGED) & (outcome != DIVERGED)])
-    (steps, counts), (diverged_steps, diverged_counts) = (histogram.sums() for histogram in ends.values())
-    if outcomes.sum() != trials or counts.sum() != outcomes[CONVERGED]:
+    sums = summed(store, cell_id, trials, hessian)
+    outcomes = sums.outcomes
+    if sums.trials != trials or sums.counts.sum() != outcomes[CONVERGED]:
         raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
     failed = [code for code in range(len(OUTCOMES)) if code not in (CONVERGED, DIVERGED)]
-    means = (_mean(dead[which].sum(), outcomes[which].sum()) for which in (CONVERGED, failed))
+    means = [_mean(sums.dead[which].sum(), outcomes[which].sum()) for which in (CONVERGED, failed)]
     return Tally(
-        trials,
-        tuple(outcomes.tolist()),
-        steps,
-        counts,
-        diverged_steps,
-        diverged_counts,
-        np.packbits(np.concatenate(bits)),
-        _median(losses),
-        next(means),
-        next(means),
-        why.columns(),
+        trials=trials,
+        outcomes=tuple(outcomes.tolist()),
+        steps=sums.steps,
+        counts=sums.counts,
+        diverged_steps=sums.diverged_steps,
+        diverged_counts=sums.diverged_counts,
+        converged=sums.converged,
+        loss_median=median(sums.losses, sums.loss_counts),
+        dead_converged=means[0],
+        dead_failed=means[1],
+        causes=Causes(sums.causes, sums.constants, sums.dead_start, sums.points).columns(),
     )
-
-
-class _Histogram:
-    """Counts of whole numbers, added up piece by piece."""
-
-    def __init__(self) -> None:
-        self._pieces: list[tuple[NDArray[Any], NDArray[Any]]] = []
-
-    def add(self, values: NDArray[Any]) -> None:
-        self._pieces.append(np.unique(values, return_counts=True))
-
-    def sums(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The distinct values, ascending, and how often each came."""
-        values, counts = (np.concatenate(part) for part in zip(*self._pieces, strict=True))
-        distinct, place = np.unique(values, return_inverse=True)
-        sums = np.zeros(len(distinct), np.int64)
-        np.add.at(sums, place, counts)
-        return distinct.astype(np.int64), sums
 
 
 def _mean(total: Any, count: Any) -> float:
@@ -131,17 +100,9 @@ def _mean(total: Any, count: Any) -> float:
 def tallies(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Tally]:
     """The tally of every cell by its id, over the first `trials` trials (all that the study asks for, by default)."""
     counts = plan.counts(trials)
-    return {cell.id: tally(store, cell.id, counts[cell.id], _has_points(store, cell)) for cell in plan.cells}
+    return {cell.id: tally(store, cell.id, counts[cell.id], has_points(cell)) for cell in plan.cells}
 
 
-def _has_points(store: Store, cell: Cell) -> bool:
-    return cell.settings.get("diagnose") is not None and "point" in next(iter(store.chunks(cell.id, 1)))
-
-
-def _median(chunks: list[NDArray[Any]]) -> float:
-    values = np.concatenate(chunks) if chunks else np.empty(0)
-    if not len(values):
-        return math.nan
-    middle = [(len(values) - 1) // 2, len(values) // 2]
-    values.partition(middle)
-    return float(np.mean(values[middle], dtype=np.float64))
+def has_points(cell: Cell) -> bool:
+    """Whether the study asks for what stuck trials sit at; rows tell where that can be found out."""
+    return cell.settings.get("diagnose") is not None

@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
+from mcstudy.store.frames import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from mcstudy.store.summaries import Summaries
 
 SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
 DIGEST_LAYOUT = (
@@ -58,7 +61,13 @@ class Shard(NamedTuple):
 
 
 class Store(ABC):
-    """What every store can do; a cell is named by its id, words are written as codes, see `CODES`."""
+    """What every store can do; a cell is named by its id, words are written as codes, see `CODES`.
+
+    Attributes:
+        summaries: what is kept of trials that have no rows.
+    """
+
+    summaries: Summaries
 
     @abstractmethod
     def open(self) -> None:
@@ -170,13 +179,13 @@ class Store(ABC):
             raise ValueError(f"a history of shape {losses.shape} does not fit {steps.shape} checks")
         self._save_history(cell_id, steps.astype(np.int32), _one_nan(losses))
 
-    def chunks(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> Iterator[Rows]:
-        """The first `trials` trials in order, as arrays in pieces of bounded size; words as codes.
+    def chunks(self, cell_id: str, trials: int, columns: Sequence[str] | None = None, start: int = 0) -> Iterator[Rows]:
+        """The trials `start` ≤ i < `trials` in order, as arrays in pieces of bounded size; words as codes.
 
         Raises:
             RunError: some of them are not stored, or a column is not.
         """
-        position = 0
+        position = start
         for shard in sorted(self._shards(cell_id), key=lambda shard: (shard.start, -shard.stop)):
             if shard.start > position or position >= trials:
                 break
@@ -191,7 +200,7 @@ class Store(ABC):
 
     def batches(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> Iterator[pd.DataFrame]:
         """Like `chunks`, as frames, words as categories."""
-        return map(_frame, self.chunks(cell_id, trials, columns))
+        return map(frame_of, self.chunks(cell_id, trials, columns))
 
     def read(self, cell_id: str, trials: int, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The first `trials` trials in order, in one frame, words as categories.
@@ -206,7 +215,7 @@ class Store(ABC):
             for name, values in rows.items():
                 whole.setdefault(name, np.empty(trials, values.dtype))[position : position + size] = values
             position += size
-        return _frame(whole)
+        return frame_of(whole)
 
     def rows(self, cell_id: str, trials: NDArray[np.int64], columns: Sequence[str] | None = None) -> Rows:
         """The rows of these trials, numbers that ascend, as arrays; words as codes.
@@ -285,14 +294,3 @@ def _one_nan(values: NDArray[Any]) -> NDArray[Any]:
     if values.dtype.kind != "f":
         return values
     return np.where(np.isnan(values), values.dtype.type(np.nan), values)
-
-
-def _frame(rows: Rows) -> pd.DataFrame:
-    import pandas as pd
-
-    columns: dict[str, Any] = dict(rows)
-    for name, words in CODES.items():
-        if name in rows:
-            kind = pd.CategoricalDtype(list(words))
-            columns[name] = pd.Categorical.from_codes(rows[name].astype(np.int8), dtype=kind)
-    return pd.DataFrame(columns, copy=False)

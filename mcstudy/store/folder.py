@@ -2,8 +2,8 @@
 
 Every file is whole or absent (`mcstudy.files`). The name of a shard tells its trials, and a checksum that it is what
 was written (`mcstudy.store.parquet`). What a run finds damaged is renamed to ``NAME.damaged``, which no one reads.
-``histories/cell=ID.npz`` holds samples, which are only a cache. The Parquet library is imported where a file is
-touched: it costs 0.1 s.
+``histories/cell=ID.npz`` holds samples, which are only a cache; ``summaries/`` is told of in
+`mcstudy.store.summaries`. The Parquet library is imported where a file is touched: it costs 0.1 s.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from mcstudy import files, locks
 from mcstudy.errors import RunError
 from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Shard, Store
+from mcstudy.store.summaries import FolderSummaries
 
 _SHARD = re.compile(r"^(\d+)-(\d+)(?:-[0-9a-f]{8})?\.parquet$")
 _CELL = re.compile(r"^cell=(\w+)(\..+)?$")
@@ -40,6 +41,7 @@ class FolderStore(Store):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.summaries: FolderSummaries = FolderSummaries(self.path / "summaries")
 
     @contextmanager
     def held(self) -> Iterator[str]:
@@ -72,6 +74,7 @@ class FolderStore(Store):
             files.make_folder(histories)
             files.try_writing(trials)
             folders = [self.path, self.path / "figures", histories, trials, *trials.iterdir()]
+            folders += self.summaries.folders()
         except OSError as error:
             raise self._unusable(error) from error
         files.sweep(folders)
@@ -104,6 +107,7 @@ class FolderStore(Store):
         checks: list[tuple[Path, Callable[[], object]]]
         checks = [(shard.source, partial(parquet.check, shard)) for shard in self._shards(cell_id)]
         checks.append((history, partial(parquet.read_history, history)))
+        checks += [(shard.source, partial(self.summaries.read, shard)) for shard in self.summaries.shards(cell_id)]
         for path, check in checks:
             try:
                 check()
@@ -122,6 +126,7 @@ class FolderStore(Store):
     def size(self, cell_id: str) -> tuple[int, int]:
         """How many trials of a cell are stored, as its files are named, and the bytes of all its files."""
         trials = sum(stop - start for start, stop in Store.ranges(self, cell_id))
+        trials += sum(shard.stop - shard.start for shard in self.summaries.shards(cell_id))
         found = [below for path in self._of(cell_id) for below in (path, *path.rglob("*"))]
         return trials, sum(path.stat().st_size for path in found if path.is_file())
 

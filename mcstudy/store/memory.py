@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
 from mcstudy.store.base import CHUNK, History, Rows, Shard, Store
+from mcstudy.store.summaries import MemorySummaries
 
 
 class MemoryStore(Store):
     """Keeps everything in memory."""
 
     def __init__(self) -> None:
+        self.summaries = MemorySummaries()
         self._rows: dict[str, list[Shard]] = {}
         self._histories: dict[str, History] = {}
         self._samples: dict[str, dict[str, NDArray[Any]]] = {}

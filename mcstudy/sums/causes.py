@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,27 +54,20 @@ def causes(rows: Mapping[str, NDArray[Any]]) -> NDArray[np.int8]:
     return np.where(outcome == _CODE["converged"], -1, found).astype(np.int8)
 
 
-class CauseCounts:
-    """Counts over the trials of one cell, added up piece by piece."""
+class Causes(NamedTuple):
+    """Counts over some trials, int64.
 
-    def __init__(self) -> None:
-        self._causes = np.zeros(len(CAUSES), np.int64)
-        self._constants = np.zeros(len(CONSTANTS), np.int64)
-        self._points: NDArray[np.int64] | None = None
-        self._dead_start = np.zeros(2, np.int64)
+    Attributes:
+        causes: (causes,) failed trials by cause.
+        constants: (constants,) those whose cause is a constant output, by where it is.
+        dead_start: (2,) trials with a hidden unit that was dead at the start: converged ones, failed ones.
+        points: (points,) trials by what they sit at; of no length where rows do not tell.
+    """
 
-    def add(self, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Count some trials: outcome, `COLUMNS`, and point where the cell has that."""
-        found = causes(rows)
-        failed = found >= 0
-        self._causes += np.bincount(found[failed], minlength=len(CAUSES))
-        # Only where that is the cause: a diverged network's output means nothing.
-        constant = rows["constant"][found == list(CAUSES).index("constant")]
-        self._constants += np.bincount(constant, minlength=len(CONSTANTS))
-        self._dead_start += np.bincount(failed[rows["dead_units_start"] > 0], minlength=2)
-        if "point" in rows:
-            before = np.zeros(len(POINTS), np.int64) if self._points is None else self._points
-            self._points = before + np.bincount(rows["point"], minlength=len(POINTS))
+    causes: NDArray[np.int64]
+    constants: NDArray[np.int64]
+    dead_start: NDArray[np.int64]
+    points: NDArray[np.int64]
 
     def columns(self) -> dict[str, Any]:
         """The columns of ``rates.csv``.
@@ -83,11 +76,22 @@ class CauseCounts:
         dead_start_failed: trials with a hidden unit that was dead at the start; point_…: stuck trials by what they sit
         at, where the study asks for it.
         """
-        found: dict[str, Any] = {f"cause_{name}": int(count) for name, count in zip(CAUSES, self._causes, strict=True)}
-        for name, count in zip(CONSTANTS[1:], self._constants[1:], strict=True):
+        found: dict[str, Any] = {f"cause_{name}": int(count) for name, count in zip(CAUSES, self.causes, strict=True)}
+        for name, count in zip(CONSTANTS[1:], self.constants[1:], strict=True):
             found[f"constant_{name}"] = int(count)
-        found["dead_start_converged"], found["dead_start_failed"] = map(int, self._dead_start)
-        if self._points is not None:
-            for name, count in zip(POINTS[1:], self._points[1:], strict=True):
-                found[f"point_{name}"] = int(count)
+        found["dead_start_converged"], found["dead_start_failed"] = map(int, self.dead_start)
+        for name, count in zip(POINTS[1:], self.points[1:], strict=False):
+            found[f"point_{name}"] = int(count)
         return found
+
+
+def count_causes(rows: Mapping[str, NDArray[Any]]) -> Causes:
+    """Count some trials by their rows: outcome, `COLUMNS`, and point where the cell has that."""
+    found = causes(rows)
+    failed = found >= 0
+    counts = np.bincount(found[failed], minlength=len(CAUSES))
+    # Only where that is the cause: a diverged network's output means nothing.
+    constants = np.bincount(rows["constant"][found == list(CAUSES).index("constant")], minlength=len(CONSTANTS))
+    dead_start = np.bincount(failed[rows["dead_units_start"] > 0], minlength=2)
+    points = np.bincount(rows["point"], minlength=len(POINTS)) if "point" in rows else np.zeros(0, np.int64)
+    return Causes(counts, constants, dead_start, points)
