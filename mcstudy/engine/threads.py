@@ -30,6 +30,7 @@ UNIT_SECONDS = 0.5
 UNITS_PER_THREAD = 16
 MOST_PACKS = 2048
 STOP_SECONDS = 0.7
+WAITING_UNITS = 4
 MOST_STATE_PACKS = 1 << 16
 MOST_HISTORY_BYTES = 1 << 29
 
@@ -222,7 +223,8 @@ def run_units(
 
     `idle` is called about ten times a second. When either raises, or Ctrl-C arrives, the threads stop within a step
     of training, what they had finished is handed over, and the exception goes on. A thread that is still compiling
-    then is left behind: it ends by itself, without a result.
+    then is left behind: it ends by itself, without a result. They are never more than `WAITING_UNITS` units a thread
+    ahead of `receive`: what has not been stored takes memory.
 
     Raises:
         RunError: a worker has failed, which is a fault of this program; but `MemoryError` and `StudyError` as they are.
@@ -230,12 +232,15 @@ def run_units(
     stop = np.zeros(1, np.int64)
     lock = threading.Lock()
     results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    room = threading.Semaphore(WAITING_UNITS * threads)
 
     def worker() -> None:
         memory: tuple[np.ndarray, np.ndarray] | None = None
         program: Program | None = None
         try:
             while not stop[0]:
+                if not room.acquire(timeout=0.1):
+                    continue
                 with lock:
                     unit = next(work, None)
                 if unit is None:
@@ -267,6 +272,7 @@ def run_units(
                     alive -= 1
                     raise item
                 elif item is not _NOTHING:
+                    room.release()
                     receive(item)
                 if time.monotonic() - tick > 0.1:
                     tick = time.monotonic()

@@ -37,7 +37,7 @@ DIGITS: Final = 4
 _DROPPED = 39
 """Bits of a float64 that the histogram of losses leaves out; 13 of the fraction's 52 are left."""
 _CONVERGED, _DIVERGED = OUTCOMES.index("converged"), OUTCOMES.index("diverged")
-_PIECES = 32
+_PIECES = 8
 """Pieces of a histogram that are held before they are added up."""
 _UNPACKED = 1 << 20
 """Bits that are held unpacked at once."""
@@ -209,8 +209,8 @@ def median(keys: Counts, counts: Counts) -> float:
         return math.nan
     count = int(ends[-1])
     middle = keys[np.searchsorted(ends, [(count - 1) // 2, count // 2], side="right")]
-    values = np.sign(middle) * (np.abs(middle) << _DROPPED).view(np.float64)
-    return float(f"{float(np.mean(values)):.{DIGITS}g}")
+    low, high = (np.sign(middle) * (np.abs(middle) << _DROPPED).view(np.float64) / 2).tolist()
+    return float(f"{low + high:.{DIGITS}g}")
 
 
 def pack(summary: Summary) -> bytes:
