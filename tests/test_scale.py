@@ -111,7 +111,7 @@ def test_threads_wait_for_what_has_to_be_stored() -> None:
 
     def work() -> Iterator[Any]:
         nonlocal begun
-        for unit in units(plan.cells, plan.tables, lambda cell: [(0, 40_000)], 2, 400):
+        for unit in units(plan.cells, plan.tables, {cell.id: [(0, 40_000)] for cell in plan.cells}, 2, 400):
             begun += 1
             yield unit
 

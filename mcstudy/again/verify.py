@@ -49,6 +49,28 @@ class Verdict(NamedTuple):
     summed: int = 0
     wrong: str = ""
 
+    @property
+    def right(self) -> bool:
+        """Whether everything is what training gives."""
+        return self.first is None and not self.wrong
+
+    @property
+    def text(self) -> str:
+        """What was found, in a line or two."""
+        rows = f"{self.rows:,} stored row{'s' * (self.rows != 1)} of {self.cells} cell{'s' * (self.cells != 1)}"
+        if self.first is not None:
+            cell, at, column, stored, computed = self.first
+            differ = f"{self.different:,} differ{'s' * (self.different == 1)}"
+            first = f"cell {cell.id} ({cell.label}), trial {at}, {column}: stored {stored}, computed {computed}"
+            return f"of {rows}, {differ} from what training gives; the first: {first}"
+        if self.wrong:
+            return f"a summary is not what training gives: {self.wrong}"
+        text = f"trained {rows} again: every byte of every column is the same"
+        if not self.summaries:
+            return text
+        many = f"{self.summed:,} trials of {self.summaries} stored summar{'ies' if self.summaries > 1 else 'y'}"
+        return f"{text}\ntrained the {many} again: every count is the same"
+
 
 def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | None = None) -> Verdict:
     """Train a random sample of the stored trials again, and compare every column of their rows.

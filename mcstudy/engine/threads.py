@@ -12,7 +12,6 @@ import os
 import queue
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -21,9 +20,10 @@ import numpy as np
 
 from mcstudy.engine.columns import looked_up, noted, wants_finals
 from mcstudy.engine.cost import trial_nanoseconds
+from mcstudy.engine.failures import failed
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
-from mcstudy.errors import RunError, StudyError
+from mcstudy.errors import StudyError
 from mcstudy.plan import Cell, Table
 
 UNIT_SECONDS = 0.5
@@ -253,7 +253,7 @@ def run_units(
         except (MemoryError, StudyError) as error:
             results.put(error)
         except BaseException as error:
-            results.put(_failure(error))
+            results.put(failed(error))
 
     pool = [threading.Thread(target=worker, name=f"mcstudy-{i}", daemon=True) for i in range(threads)]
     for thread in pool:
@@ -285,18 +285,6 @@ def run_units(
         stop[0] = 1  # a second Ctrl-C may have come between the lines above
     if failure is not None:
         raise failure
-
-
-def _failure(error: BaseException) -> RunError:
-    """What a worker raised, with the line where."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f" in {os.path.basename(frames[-1].filename)}, line {frames[-1].lineno}" if frames else ""
-    told = RunError(
-        f"a worker thread failed ({type(error).__name__}{where}: {error}); what was finished is stored, and the same "
-        "command goes on from there; should it fail again, it is a fault of mcstudy, and worth telling"
-    )
-    told.__cause__ = error
-    return told
 
 
 _NOTHING = object()
