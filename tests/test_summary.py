@@ -289,9 +289,23 @@ def test_any_byte_that_changed_is_found(folder: Path) -> None:
         shard.source.write_bytes(wrong)
         with pytest.raises(RunError, match="is damaged"):
             sums.digest(store, cell.id, 700)
-    shard.source.unlink()
     assert train(plan("summary"), store, 700) == 188
     assert shard.source.read_bytes() == content
+    assert [path.name for path in shard.source.parent.glob("*.damaged")] == [f"{shard.source.name}.damaged"]
+
+
+def test_what_is_pruned_includes_summaries(folder: Path) -> None:
+    store, cell = FolderStore(folder), plan("summary").cells[0]
+    assert store.size(cell.id)[0] == 700 and cell.id in store.cells()
+    store.remove(cell.id)
+    assert store.summaries.shards(cell.id) == [] and cell.id not in store.cells()
+
+
+def test_stopping_early_needs_rows() -> None:
+    data = tomllib.loads(TINY)
+    data["study"] |= {"keep": "summary", "until": {"half_width": 0.1}}
+    with pytest.raises(mcstudy.StudyError, match="a summary cannot be cut where a cell stops"):
+        mcstudy.Study.model_validate(data)
 
 
 def test_a_trial_without_a_row_is_trained_again(folder: Path, rows: MemoryStore, command: Command) -> None:

@@ -65,10 +65,13 @@ def _most_trials(plan: Plan) -> int:
 
 
 def _kept_bytes(cell: Cell, trials: int, rows: bool, in_memory: bool) -> int:
-    """Bytes of a cell's rows and histories. On disk, small counts shrink to next to nothing, and losses do not."""
+    """Bytes of a cell's rows and histories. On disk, small counts shrink to next to nothing, and losses do not.
+
+    Where summaries are kept, it is a bit for each trial: whether it converged.
+    """
     item = int(np.dtype(cell.settings["train"]["precision"]).itemsize)
     probes = len(cell.settings["task"].get("probe") or ()) * int(cell.settings["task"]["n_outputs"])
-    row = (49 if in_memory else 0) + item * (4 + probes) if rows else 0
+    row = (49 if in_memory else 0) + item * (4 + probes) if rows else 1 / 8
     return int(row * trials + item * cell.checks * min(kept_trials(cell), trials))
 
 
