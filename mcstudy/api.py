@@ -153,7 +153,7 @@ def run(
     workers = threads or available_threads()
     check_memory(plan.cells, study.file, workers)
     store: Store = MemoryStore() if out is None else FolderStore(out)
-    lacking = {cell.id: _lacking(store, cell.id, study.trials) for cell in plan.cells}
+    lacking = {cell.id: _lacking(study, store, cell.id) for cell in plan.cells}
     check_room(plan, lacking, None if out is None else os.fspath(out), workers)
     compile_own(plan.cells, study.file)
     if out is None:
@@ -176,12 +176,15 @@ def run(
     return results
 
 
-def _lacking(store: Store, cell_id: str, trials: int) -> int:
+def _lacking(study: Study, store: Store, cell_id: str) -> int:
     """How many of the first trials of a cell are not stored."""
     from mcstudy.store import Store
+    from mcstudy.sums import covered
 
     # The names of files tell it: what they hold is looked into later.
-    known = Store.ranges(store, cell_id)
+    known, trials = Store.ranges(store, cell_id), study.trials
+    if study.study.keep == "summary":
+        known = covered(store, cell_id, trials, known)
     return trials - sum(min(stop, trials) - start for start, stop in known if start < trials)
 
 

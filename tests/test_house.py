@@ -69,6 +69,7 @@ ROOMS: dict[str, set[str]] = {
         "spec",
         "plan",
         "store",
+        "sums",
         "engine",
         "statistics",
         "report",

@@ -289,7 +289,8 @@ def test_any_byte_that_changed_is_found(folder: Path) -> None:
         shard.source.write_bytes(wrong)
         with pytest.raises(RunError, match="is damaged"):
             sums.digest(store, cell.id, 700)
-    assert train(plan("summary"), store, 700) == 188
+    with pytest.warns(UserWarning, match="is set aside as"):
+        assert train(plan("summary"), store, 700) == 188
     assert shard.source.read_bytes() == content
     assert [path.name for path in shard.source.parent.glob("*.damaged")] == [f"{shard.source.name}.damaged"]
 
