@@ -88,7 +88,7 @@ def disturb(place: Path, command: Command, plan: Plan, wanted: dict[str, object]
     return result.status
 
 
-@pytest.mark.parametrize("step", [43, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("lasting", [False, True])
 def test_an_operation_that_fails(
     lasting: bool, step: int, often: Path, command: Command, undrawn: None, plan: Plan, wanted: dict[str, object]
