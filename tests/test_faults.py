@@ -132,9 +132,19 @@ def test_signals_end_a_run_as_ctrl_c_does(
 ) -> None:
     number = getattr(signal, name)
     before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    real, count = threads.run_unit, itertools.count()
+
+    def run_unit(unit: Any, memory: Any, stop: Any) -> Any:
+        if next(count) == 7:
+            os.kill(os.getpid(), number)
+            until = time.monotonic() + 20
+            while not stop[0] and time.monotonic() < until:
+                time.sleep(0.01)
+        return real(unit, memory, stop)
+
     with monkeypatch.context() as patch:
         patch.setattr(os, "_exit", sys.exit)
-        stop_after(patch, 7, lambda: os.kill(os.getpid(), number))
+        patch.setattr(threads, "run_unit", run_unit)
         try:
             result = command("run", *ARGUMENTS)
         finally:

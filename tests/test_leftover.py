@@ -11,7 +11,11 @@ import pytest
 import small
 from commands import Command, files
 
+import mcstudy.plan
+from mcstudy import manifest
+from mcstudy.again import folder as again
 from mcstudy.engine.run import train
+from mcstudy.plan import settings
 from mcstudy.store import FolderStore
 
 
@@ -117,8 +121,8 @@ def test_trials_of_another_arithmetic_are_not_mixed_in(
     record = json.loads((folder / "run.json").read_text())
     before, old = shards(trained), cells(small.TEXT)
     with monkeypatch.context() as patch:
-        for module in ("mcstudy.plan", "mcstudy.plan.settings", "mcstudy.manifest", "mcstudy.again.folder"):
-            patch.setattr(f"{module}.ARITHMETIC", record["arithmetic"] + 1)
+        for module in (mcstudy.plan, settings, manifest, again):
+            patch.setattr(module, "ARITHMETIC", record["arithmetic"] + 1)
         new = cells(small.TEXT)
         assert not set(old) & set(new)
         result = command("verify", "reports/small")
@@ -126,9 +130,9 @@ def test_trials_of_another_arithmetic_are_not_mixed_in(
         assert command("report", "reports/small").status == 0  # of the old cells, which the record names
         result = command("run", "small.toml")
         assert result.status == 0 and "of 1,200 trials are stored" not in result.err
-        again = json.loads((folder / "run.json").read_text())
-        assert again["arithmetic"] == record["arithmetic"] + 1 and again["trained"] == 1200
-        assert [cell["id"] for cell in again["cells"]] == new
+        renewed = json.loads((folder / "run.json").read_text())
+        assert renewed["arithmetic"] == record["arithmetic"] + 1 and renewed["trained"] == 1200
+        assert [cell["id"] for cell in renewed["cells"]] == new
         assert before.items() <= shards(trained).items()
         assert "2 cells with 1,200 trials in reports/small" in command("plan", "small.toml").out
 
