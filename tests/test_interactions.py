@@ -257,7 +257,7 @@ def test_the_table_has_factors_of_the_odds() -> None:
     known = made(plan, [np.arange(1000) < 1000 * p for p in (0.2, 0.2, 0.5, 0.5, 0.8, 0.8)])
     blocks = interactions(statistics.effects(plan, known), plan.keys)
     table = next(block for block in blocks if isinstance(block, Table))
-    assert [row[3][0] for row in table.rows] == ["× 0.25", "× 1", "× 4", "× 1", "× 1"]
+    assert [row[3][0] for row in table.rows] == ["× 0.25", "× 1.00", "× 4.0", "× 1.000", "× 1.000"]
     text = render.markdown(Document("", tuple(blocks)))
     assert "**activation 100 %**" in text and "None of the 3 interactions" in text
 

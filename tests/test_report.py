@@ -669,7 +669,8 @@ def test_dead_units_are_told_of() -> None:
     text = told({"activation": ["relu", "elu"]}, [500, 1000], dead=(1.0, 3.0), network=hidden)
     assert (
         "Of the hidden units, these shares were dead in the end: 25.0 % in the trials that converged and 75.0 % in "
-        "those that neither converged nor diverged; the largest share is 75 %, in those that neither converged nor "
+        "those that neither converged nor diverged; the "
+        "largest share, by the lower end of its interval, is 75 %, in those that neither converged nor "
         "diverged, with `relu`."
     ) in text
     assert "dead in the end" not in told({"activation": ["relu", "elu"]}, [500, 1000], network=hidden)
@@ -712,7 +713,7 @@ def test_sizes_are_told_of() -> None:
 def test_ties_are_told() -> None:
     names = ["relu", "elu", "tanh", "selu", "sigmoid", "softplus", "gelu"]
     text = told({"activation": names}, [500, 500, 900, 520, 600, 700, 800], [60.0, 60.0, 80.0, 60.0, 70.0, 70.0, 70.0])
-    assert "with `relu`, and the same in 1 other cell; 1 more cell is not clearly higher." in text
+    assert "with `relu`, and to the digits shown the same in 1 other cell; 1 more cell is not clearly higher." in text
     assert "soonest with `relu`, after a median of 60 steps (the middle half 10 to 90), a median that 2 other" in text
     assert "other cells share, and last with `tanh`, after 80 steps (the middle half 10 to 90)." in text
 

@@ -23,6 +23,7 @@ from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.failures import failed
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
+from mcstudy.errors import StudyError
 from mcstudy.plan import Cell, Table
 
 UNIT_SECONDS = 0.5
