@@ -243,6 +243,13 @@ BAD_FILES = [
         ("half_width and decided are both given", "keep exactly one"),
     ),
     BadFile(
+        "until with claims",
+        changed("seed = 7", "seed = 7\nuntil = { half_width = 0.05 }")
+        + '\n[[claim]]\nwhere = {}\nrate = 0.5\nsource = "a book"\n',
+        "$.study.until",
+        ("goes without claims", "leave one of the two out"),
+    ),
+    BadFile(
         "until something else",
         changed("seed = 7", "seed = 7\nuntil = { halfwidth = 0.005 }"),
         "$.study.until.halfwidth",

@@ -92,16 +92,6 @@ def test_a_median_lies_between_its_quantiles(n: int) -> None:
     assert np.mean((samples < low) | (samples > high)) < 0.02
 
 
-def test_paired_differences_have_bonett_and_prices_interval() -> None:
-    """Their formula: adjusted shares of the trials that differ in either direction."""
-    z = stats.norm.ppf(0.975)
-    for more, fewer, n in [(0, 0, 20), (3, 0, 20), (40, 10, 100), (500, 480, 20_000)]:
-        p12, p21 = (more + 1) / (n + 2), (fewer + 1) / (n + 2)
-        half = z * np.sqrt((p12 + p21 - (p12 - p21) ** 2) / (n + 2))
-        expected = np.clip([p12 - p21 - half, p12 - p21 + half], -1, 1)
-        np.testing.assert_allclose(made.paired_difference(more - fewer, more + fewer, n), expected, atol=1e-12)
-
-
 @pytest.mark.parametrize("trials", [1, 8, 13, 64, 100])
 def test_groups_of_cells_are_compared_trial_by_trial(trials: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(differences.__globals__, "_CHUNK", 3)  # the room has a function of the name of its file

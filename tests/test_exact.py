@@ -240,3 +240,19 @@ def test_other_networks_are_outside_the_bounds(tmp_path: Path) -> None:
     dead, trials = share_dead(tmp_path, sides, [2] * 11, 10**6, bias=False)
     assert wilson(dead, trials, LEVEL)[0] > upper
     assert share_dead(tmp_path, sides, [2] * 9, 1000, bias=False, activation="leaky_relu")[0] == 0
+
+
+def test_pairing_makes_differences_of_activations_surer() -> None:
+    """From the same start, a ReLU and a squared ReLU fail alike: at least three times fewer trials tell them apart."""
+    data = mcstudy.load(Path(__file__).parents[1] / "studies" / "relu.toml").data
+    data["study"]["trials"] = 1500
+    sgd = data["vary"]["optimizer"][:1]
+    data["vary"] = {"activation": ["relu", "squared_relu"], "init": ["normal"], "optimizer": sgd}
+    data["where"] = [where for where in data["where"] if where["match"] == {"activation": "squared_relu"}]
+    [row] = mcstudy.run(mcstudy.Study.model_validate(data)).comparisons.to_dict("records")
+    assert (row["level"], row["other"], row["contexts"]) == ("squared_relu", "relu", 1)
+    assert 0.45 < row["other_rate"] < 0.55 and row["variance_ratio"] >= 3
+    data["vary"]["activation"] = ["relu", "tanh"]
+    data["where"] = []
+    [row] = mcstudy.run(mcstudy.Study.model_validate(data)).comparisons.to_dict("records")
+    assert row["variance_ratio"] < 3  # where one hardly ever fails there is nothing to gain

@@ -559,6 +559,20 @@ def test_chance_alone_is_rarely_told_as_a_difference(levels: tuple[int, ...]) ->
     assert claims[0] <= 3 and claims[1] == 30
 
 
+def test_pairs_that_were_picked_are_rarely_called_clear() -> None:
+    """Of ten optimizers five are better in one context, and none in the other: the extremes are picked by both."""
+    random, told = np.random.default_rng(5), 0
+    labels = list(itertools.product(map(str, range(10)), "ab"))
+    for _ in range(40):
+        converged = random.binomial(2000, [0.6 if at < "5" and where == "a" else 0.5 for at, where in labels])
+        low, high = statistics.wilson(converged, 2000)
+        frame = pd.DataFrame(labels, columns=["optimizer", "context"]).assign(trials=2000, converged=converged)
+        frame = frame.assign(rate=converged / 2000, rate_low=low, rate_high=high, cell=list(map("".join, labels)))
+        text = answer(frame, ("optimizer", "context"), independent(frame["cell"], converged, 2000))
+        told += "clearly so in both" in "".join(item if isinstance(item, str) else item.text for item in text)
+    assert told <= 4
+
+
 def test_what_moves_the_rate_most_is_told_only_where_intervals_show_it() -> None:
     vary = {"activation": ["relu", "elu"], "init": ["normal", "zeros"]}
     assert "the rate moves most with activation, from 21 % (`relu`) to 81 %" in first(vary, [200, 220, 800, 820])

@@ -378,8 +378,8 @@ def test_expected_steps_are_covered(rate: float) -> None:
     for shape in ("early", "late"):
         chances, truth = setting(shape, rate)
         held += [covered(whole, truth[-1:], chances, trials, 100) for trials in (10, 1000)]
-    # 400 draws of 95 % are below 0.915 once in 700 times.
-    assert np.mean(held) >= 0.915
+    # 100 draws of 95 % are below 0.88 once in 200 times, all 400 below 0.925 once in 50.
+    assert np.min(held) >= 0.88 and np.mean(held) >= 0.925
 
 
 @pytest.mark.slow
@@ -389,6 +389,48 @@ def test_expected_steps_are_covered_at_every_rate(shape: str) -> None:
         chances, truth = setting(shape, rate)
         for trials in (10, 100, 1000, 100_000):
             assert covered(whole, truth[-1:], chances, trials, 400) >= 0.915, (rate, trials)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", (0.03, 0.5, 0.97))
+def test_a_thousand_intervals_of_expected_steps_cover(rate: float) -> None:
+    """One setting with many draws: an interval of 92 % fails this."""
+    for shape, trials in (("early", 30), ("late", 300)):
+        chances, truth = setting(shape, rate)
+        assert covered(whole, truth[-1:], chances, trials, 1500) >= 0.935
+
+
+def total_of_99(chances: Array, cut: int) -> tuple[int, float]:
+    """Trainings, and steps in all, until one has converged with 99 %, where each is given up at this check."""
+    shares = np.cumsum(chances[:-1])[: cut + 1]
+    tries = 1 if shares[-1] >= 0.99 else math.ceil(math.log(0.01) / math.log(1 - shares[-1]) - 1e-9)
+    left = 1 - 0.01 / (1 - shares[-1]) ** (tries - 1) if tries > 1 else 0.99
+    return tries, (tries - 1) * CUTS[cut] + CUTS[min(int(np.searchsorted(shares, left - 1e-12)), cut)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rate", (0.03, 0.5, 0.97))
+@pytest.mark.parametrize("shape", ("early", "no memory"))
+def test_restarts_and_their_costs_are_covered(shape: str, rate: float) -> None:
+    chances, truth = setting(shape, rate)
+    plan = synthetic.plan(train={"steps": 2000}, converge={"every": 20})
+    draws = 200
+    for trials in (30, 1000):
+        held = dict.fromkeys(("restarts_99", "steps_99", "steps_99_cutoff", "cutoff"), 0)
+        for counts in np.random.default_rng(8).multinomial(trials, chances, draws):
+            some = np.flatnonzero(counts[:-1])
+            sums = tally(CUTS[some].astype(int).tolist(), counts[some].tolist(), trials)
+            (row,) = statistics.times(plan, {plan.cells[0].id: sums}).to_dict("records")
+            tries, steps = total_of_99(chances, CHECKS - 1)
+            wanted = {"restarts_99": tries, "steps_99": steps, "cutoff": CUTS[int(np.argmin(truth))]}
+            if math.isnan(row["cutoff"]):
+                wanted["steps_99_cutoff"] = math.inf
+            else:
+                wanted["steps_99_cutoff"] = total_of_99(chances, int(np.searchsorted(CUTS, row["cutoff"])))[1]
+            for name, value in wanted.items():
+                held[name] += row[f"{name}_low"] <= value <= row[f"{name}_high"]
+        # 200 draws of 95 % are below 0.9 once in 500 times.
+        assert min(held.values()) >= 0.9 * draws, (trials, held)
 
 
 def test_the_interval_of_the_delta_method_does_not_cover() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -49,7 +49,7 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
 
     if frame.empty:
         return
-    frame = frame.assign(group=frame["key"] + (" on " + frame[_TASK] if _TASK in keys else ""))
+    frame = frame.assign(group=[_group(row, keys) for row in frame.to_dict("records")])
     shown = frame[frame["family"] == "baseline"].assign(look=_looks)
     if shown.empty:
         return
@@ -95,6 +95,13 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
             axes.set_xlim(*limits)
             style.plain_percent(axes, "x")
         yield Page(figure, frozenset(str(row) for panel, _ in placed for row in panel.rows.index))
+
+
+def _group(row: dict[Hashable, Any], keys: Sequence[str]) -> str:
+    """Which band a row belongs to: its key's, of its task, and of its setting of the others where that stands alone."""
+    task = f" on {row[_TASK]}" if row.get(_TASK) and row["key"] != _TASK else ""
+    where = [row[key] for key in keys if key not in (row["key"], _TASK) and row[key]]
+    return f"{row['key']}{task}" + (f" with {', '.join(where)}" if where and row["family"] == "baseline" else "")
 
 
 def drawn_rows(frame: pd.DataFrame) -> int:

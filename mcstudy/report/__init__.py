@@ -72,7 +72,6 @@ def write(
             if frame is None:
                 (path / f"{name}.csv").unlink(missing_ok=True)
             else:
-                # Products of matrices differ in their last digits from machine to machine.
                 digits = "%.8g" if name == "effects" else None
                 files.write_text(path / f"{name}.csv", csv(frame, digits))
         files.write_text(path / "report.md", markdown(document))

@@ -27,7 +27,7 @@ _MEANINGS = {
 
 _TESTS = {
     "McNemar": "McNemar's exact test",
-    "sign flip": "the exact sign-flip test, which is McNemar's where a level is a single cell",
+    "sign flip": "the exact sign-flip test and the interval of the mean difference, whichever is less sure of it",
     "confidence sequence": "paired confidence sequences",
 }
 
@@ -124,7 +124,9 @@ def _table(rows: list[dict[str, Any]], keys: tuple[str, ...]) -> list[Block]:
             _p(row["p_holm"]),
             _WORDS.get(row["verdict"], row["verdict"]),
         )
-        labels: list[Text] = [(row["key"],), (Code(row["level"]),), (Code(row["other"]),)]
+        where = [words.level(key, row[key]) for key in keys if key not in (row["key"], TASK) and row[key]]
+        level: Text = (Code(row["level"]), *((" with ", *words.listed(where)) if where else ()))
+        labels: list[Text] = [(row["key"],), level, (Code(row["other"]),)]
         labels = [(Code(row[TASK]),), *labels] if tasks else labels
         made.append((*labels, *((text,) for text in texts)))
     return [*blocks, Table(header, tuple(made), frozenset(range(len(header) - 5, len(header) - 1)))]

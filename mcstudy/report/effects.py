@@ -63,7 +63,7 @@ def effects(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge) -> Text:
         # Where the cells are few, each has been told of already.
         text += _span(ends[key], position == 0 and len(rows) > FEW)
         others = [other for other in varied if other != key]
-        text += _exceptions(_pairs(rows, key, varied, levels[key]), others, judge)
+        text += _exceptions(_pairs(rows, key, varied, levels[key]), others, judge, _least(rows, varied))
     if still:
         parts: list[Text] = [
             (f"{key} ({_range(levels[key])}", *_all_the_same(rows, key, varied, judge), ")") for key in still
@@ -72,6 +72,13 @@ def effects(frame: pd.DataFrame, keys: tuple[str, ...], judge: Judge) -> Text:
     if rest := len(varied) - len(told):
         text.append(f"; {words.count(rest, 'other key')} {'spans' if rest == 1 else 'span'} no more than these")
     return (*text, ".")
+
+
+def _least(rows: list[Row], varied: Sequence[str]) -> float:
+    """What the p values of cells that differ in one key have to be below, whichever of them were picked."""
+    groups = [_contexts(rows, key, varied) for key in varied]
+    choices = sum(len(found) * _pairs_of(len(rows) // len(found)) for found in groups)
+    return (1 - _SHARE) * statistics.LEVEL / choices
 
 
 def _pairs_of(count: int) -> int:
@@ -184,10 +191,10 @@ def _pairs(rows: list[Row], key: str, varied: Sequence[str], levels: list[Row]) 
     return pairs
 
 
-def _exceptions(pairs: list[Pair], others: Sequence[str], judge: Judge) -> Text:
+def _exceptions(pairs: list[Pair], others: Sequence[str], judge: Judge, least: float) -> Text:
     """Which pairs show no clear difference, or the opposite one."""
-    differs = judge.differs([[high["cell"]] for _, _, high in pairs], [[low["cell"]] for _, low, _ in pairs])
-    level = [pair for pair, shown in zip(pairs, differs, strict=True) if not shown]
+    compared = judge.pairs([[high["cell"]] for _, _, high in pairs], [[low["cell"]] for _, low, _ in pairs])
+    level = [pair for pair, p in zip(pairs, compared["p"], strict=True) if p >= least]
     turned = [pair for pair in pairs if pair not in level and pair[2]["rate"] < pair[1]["rate"]]
     all_of = "both" if len(pairs) == 2 else f"all {len(pairs)}"
     if not turned and not level:
@@ -219,9 +226,7 @@ def _all_the_same(rows: list[Row], key: str, varied: Sequence[str], judge: Judge
     others = [other for other in varied if other != key]
     pairs = [(context, _lowest(cells), _highest(cells)) for context, cells in _contexts(rows, key, varied).items()]
     compared = judge.pairs([[high["cell"]] for _, _, high in pairs], [[low["cell"]] for _, low, _ in pairs])
-    groups = [_contexts(rows, other, varied) for other in varied]
-    choices = sum(len(found) * _pairs_of(len(rows) // len(found)) for found in groups)
-    least = (1 - _SHARE) * statistics.LEVEL / choices
+    least = _least(rows, varied)
     found = [pair for pair, p in zip(pairs, compared["p"], strict=True) if p < least]
     if not found:
         return ()

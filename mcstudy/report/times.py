@@ -197,7 +197,7 @@ def _note(frame: pd.DataFrame) -> Paragraph:
     text = (
         "A training that has not converged at the cut-off is given up and begun anew with other random numbers, until "
         "one converges: that takes so many steps per success on average, and no more than those to 99 % in 99 of 100 "
-        f"cases. Trials are looked at only at checks{spaced}, so steps are known no closer. The intervals hold "
-        "although the cut-off was chosen by the same trials. "
+        f"cases. Trials are looked at only at checks{spaced}, so steps are known no closer. Best is what is "
+        "cheapest on average; that it was chosen by the same trials is allowed for in its intervals. "
     )
     return Paragraph((text, Code("times.csv"), " has every cell, unrounded, with the quantiles of the steps too."))

@@ -112,6 +112,9 @@ def _until(data: Mapping[str, Any]) -> Iterator[Fault]:
     if _table(data, "study").get("keep") == "summary":
         text = 'goes with keep = "trials" alone: a summary cannot be cut where a cell stops; leave one of the two out'
         yield Fault("$.study.until", until, text)
+    if data.get("claim"):
+        text = "goes without claims: their intervals are those of a fixed number of trials; leave one of the two out"
+        yield Fault("$.study.until", until, text)
     if not until:
         yield Fault("$.study.until", until, "says nothing; give half_width or decided")
     elif "half_width" in until and "decided" in until:

@@ -2,7 +2,6 @@
 
 from mcstudy.statistics import sequences, stopping
 from mcstudy.statistics.axes import axes
-from mcstudy.statistics.best import best
 from mcstudy.statistics.claims import ERROR, GRADES, claims, overall
 from mcstudy.statistics.compare import LEVEL, MARGIN, VERDICTS, comparisons
 from mcstudy.statistics.early import method_of
@@ -37,7 +36,6 @@ __all__ = [
     "Tally",
     "anytime",
     "axes",
-    "best",
     "claims",
     "comparisons",
     "curves",

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import find_axes
+from mcstudy.statistics.compare import Method
+from mcstudy.statistics.early import method_of
 from mcstudy.statistics.holm import holm
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.pairs import Converged
-from mcstudy.statistics.signs import sign_flip
 from mcstudy.statistics.tally import Tally
 
 if TYPE_CHECKING:
@@ -69,16 +70,17 @@ def axes(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
             others = (cell.labels[key] for key in plan.keys if key not in on)
             groups.setdefault((*lines, *others), []).append(cell)
     rows: list[dict[str, Any]] = []
+    method = method_of(plan)
     for number, cells in enumerate(groups.values()):
         cells.sort(key=lambda cell: [axis.points[cell.labels[axis.key]].value for axis in reversed(chosen)])
-        compared = _compared([known[cell.id] for cell in cells], len(chosen) == 1)
+        compared = _compared([known[cell.id] for cell in cells], len(chosen) == 1, method)
         made = []
         for cell, found in zip(cells, compared, strict=True):
             row: dict[str, Any] = {"cell": cell.id, **{key: cell.labels[key] for key in plan.keys}}
             made.append(row | _placed(cell, chosen) | {"group": number} | found)
         for y in dict.fromkeys(row["y_text"] for row in made):
             some = [row for row in made if row["y_text"] == y]
-            best, p = _best([known[row["cell"]] for row in some])
+            best, p = _best([known[row["cell"]] for row in some], method)
             for position, row in enumerate(some):
                 row |= {"row_best": position == best, "row_alike": bool(p[position] >= LEVEL)}
         rows += made
@@ -110,13 +112,13 @@ def _placed(cell: Cell, chosen: Sequence[Axis]) -> dict[str, Any]:
     return row
 
 
-def _compared(group: Sequence[Tally], ordered: bool) -> list[dict[str, Any]]:
+def _compared(group: Sequence[Tally], ordered: bool, method: Method) -> list[dict[str, Any]]:
     """The rates of a group's cells, and how they compare with the best one and, where ordered, with the one before."""
-    best, p = _best(group)
+    best, p = _best(group, method)
     step = np.full(len(group), np.nan)
     if ordered:
         later = np.arange(1, len(group))
-        step[1:] = holm(_mcnemar(group, later, later - 1))
+        step[1:] = holm(_paired(group, later, later - 1, method))
     rows = []
     for position, tally in enumerate(group):
         converged = tally.outcomes[_CONVERGED]
@@ -139,7 +141,7 @@ def _compared(group: Sequence[Tally], ordered: bool) -> list[dict[str, Any]]:
     return rows
 
 
-def _best(group: Sequence[Tally]) -> tuple[int, NDArray[np.float64]]:
+def _best(group: Sequence[Tally], method: Method) -> tuple[int, NDArray[np.float64]]:
     """The position of the highest rate, -1 where none converged, and the p values of being no worse than it."""
     rates = np.array([tally.outcomes[_CONVERGED] / tally.trials for tally in group])
     p = np.ones(len(group))
@@ -147,11 +149,13 @@ def _best(group: Sequence[Tally]) -> tuple[int, NDArray[np.float64]]:
         return -1, p
     best = int(np.argmax(rates))
     others = np.delete(np.arange(len(group)), best)
-    p[others] = holm(_mcnemar(group, np.full(len(others), best), others))
+    p[others] = holm(_paired(group, np.full(len(others), best), others, method))
     return best, p
 
 
-def _mcnemar(group: Sequence[Tally], side: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The p values of McNemar's exact test of pairs of cells, by their positions."""
+def _paired(
+    group: Sequence[Tally], side: NDArray[np.int64], other: NDArray[np.int64], method: Method
+) -> NDArray[np.float64]:
+    """The p values of pairs of cells, by their positions: McNemar's exact ones unless the study stops early."""
     converged = Converged([tally.converged for tally in group], [tally.trials for tally in group])
-    return sign_flip(converged.cells(side, other).counts)
+    return method.p(converged.cells(side, other))

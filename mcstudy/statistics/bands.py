@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from mcstudy.statistics.intervals import clopper_pearson
 
 LEVEL: Final = 0.95
 
@@ -32,28 +33,6 @@ LOCAL_LEVELS: Final = {
 """By the number of trials: by how much the bounds at one place may fail, so that those at all places do in 5 % at most.
 
 Exact to the last digit (`tests/reference/make_local_levels.py`)."""
-
-
-def clopper_pearson(successes: ArrayLike, trials: ArrayLike, level: float = LEVEL) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Clopper and Pearson's interval of a binomial rate, Biometrika 26 (1934) 404.
-
-    It covers at its level or more, at every rate and number of trials; Wilson's, which is narrower, covers 84 % at
-    worst, where less than one success is to be expected.
-
-    Args:
-        successes: k, of any shape.
-        trials: n, likewise, at least 1.
-        level: the confidence level.
-
-    Returns:
-        The lower and the upper ends: exactly 0 below where nothing succeeded, exactly 1 above where everything did.
-    """
-    from scipy.special import betaincinv
-
-    k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
-    tail = (1 - level) / 2
-    low = np.where(k == 0, 0.0, betaincinv(np.maximum(k, 1), n - k + 1, tail))
-    return low, np.where(k == n, 1.0, betaincinv(k + 1, np.maximum(n - k, 1), 1 - tail))
 
 
 def local_level(trials: int, places: int) -> float:
@@ -82,24 +61,3 @@ def band(done: ArrayLike, trials: int, places: int) -> tuple[NDArray[Any], NDArr
         places: how many places there are; those of `done` may be some of them.
     """
     return clopper_pearson(done, trials, local_level(trials, places))
-
-
-def ranks(trials: int, shares: ArrayLike, level: float = LEVEL) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The order statistics between which a quantile lies, whatever the distribution.
-
-    The number of values up to the quantile is binomial, so these ranks cover at the level or more (H. A. David,
-    H. N. Nagaraja, Order Statistics, 2003, section 7.1).
-
-    Args:
-        trials: how many values.
-        shares: the quantiles, as shares.
-        level: the confidence level.
-
-    Returns:
-        The lower and the upper ranks: 0 below the first value, `trials` + 1 beyond the last one.
-    """
-    from scipy.stats import binom
-
-    tail = (1 - level) / 2
-    low, high = binom.ppf(np.array([[tail], [1 - tail]]), trials, np.asarray(shares, np.float64))
-    return low.astype(np.int64), high.astype(np.int64) + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,10 +17,10 @@ from mcstudy.statistics.intervals import (
     clopper_pearson,
     median_quantiles,
     newcombe,
-    paired_difference,
     quantile_ranks,
     wilson,
 )
+from mcstudy.statistics.pairs import adjusted_mean
 from mcstudy.statistics.tally import Tally
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ ERROR: Final = 0.05
 GRADES: Final = ("contradicted", "undecided", "confirmed")
 """The grades, the one that counts most of several first."""
 
-Interval = Callable[[int, int, float], tuple[float, float]]
+Interval = Callable[[int, int, float], tuple[Any, Any]]
 """Successes, trials and a level to the interval of a rate."""
 
 _DIGITS = 12
@@ -168,7 +169,7 @@ def against(low: float, high: float, region: tuple[float, float]) -> str:
 def share(claim: Any, count: int, trials: int, interval: Interval, level: float) -> Graded:
     """A claim on a rate or on its bounds, by a count of trials."""
     ours = count / trials
-    low, high = interval(count, trials, level)
+    low, high = map(float, interval(count, trials, level))
     margin = claim.within or 0.0
     at_least = 0.0 if claim.at_least is None else claim.at_least
     at_most = 1.0 if claim.at_most is None else claim.at_most
@@ -240,7 +241,9 @@ def order(claim: Any, sides: Sequence[Sequence[Tally]], level: float) -> Graded:
     """A claim that the first of two groups of cells has the higher rates, over the trials that all of them have."""
     trials = min(one.trials for side in sides for one in side)
     total, squares = differences(sides[0], sides[1], trials)
-    low, high = paired_difference(total, squares, trials, level)
+    estimate, error = adjusted_mean(total, squares, trials)
+    half = NormalDist().inv_cdf(0.5 + level / 2) * float(error)
+    low, high = max(-1.0, float(estimate) - half), min(1.0, float(estimate) + half)
     margin = claim.within or 0.0
     grade = "confirmed" if low > 0 else ("contradicted" if high < -margin else "undecided")
     return Graded(total / trials, low, high, grade, (0.0 - margin, 1.0))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mcstudy.plan import TASK
 from mcstudy.statistics.holm import holm
-from mcstudy.statistics.pairs import Converged, Differences, equivalence, interval
+from mcstudy.statistics.pairs import Converged, Differences, adjusted, equivalence, interval
 from mcstudy.statistics.signs import sign_flip
 
 if TYPE_CHECKING:
@@ -58,11 +58,24 @@ class Method:
     tests: tuple[str, str | None] = ("McNemar", "sign flip")
 
 
-def _exact(pairs: Differences) -> NDArray[Any]:
-    return sign_flip(pairs.counts)
+def difference_p(pairs: Differences) -> NDArray[np.float64]:
+    """p values of no difference: McNemar's exact ones of single cells; of averages, the larger one of two.
+
+    The sign-flip test alone asks whether the two levels could be exchanged. An average can be 0 though rare trials are
+    won in all contexts at once and others are lost in one, and then it finds a difference too often; the interval alone
+    does where few trials differ. So both have to show it, and no p value contradicts its interval.
+    """
+    from scipy.special import ndtr
+
+    p = sign_flip(pairs.counts)
+    if pairs.contexts == 1:
+        return p
+    estimate, error = adjusted(pairs)
+    larger: NDArray[np.float64] = np.maximum(p, 2 * ndtr(-np.abs(estimate) / error))
+    return larger
 
 
-FIXED: Final = Method(interval, _exact, equivalence)
+FIXED: Final = Method(interval, difference_p, equivalence)
 """For numbers of trials that were fixed beforehand; not valid where trials stop when the result shows."""
 
 
@@ -89,10 +102,10 @@ def comparisons(plan: Plan, known: Mapping[str, Tally], method: Method = FIXED) 
         many), trials, rate, other_rate (over these trials), difference (level minus other) with its 95 % interval
         (difference_low, difference_high; each by itself, not adjusted), both, only, other_only, neither (trials by
         which of two cells converged; missing for averages over contexts), test (its name), p (McNemar's exact test,
-        for averages the sign-flip test), p_holm, p_equivalence (two one-sided tests at the margin),
+        for averages `difference_p`), p_holm, p_equivalence (two one-sided tests at the margin),
         p_equivalence_holm, margin, variance_ratio (`Differences.variance_ratio`), verdict (of `VERDICTS`). Empty for
-        a single cell; averages are left out where the method cannot judge them. p values are rounded to four
-        significant digits.
+        a single cell. Where the method cannot judge averages, single contexts make up the baseline's family. Each
+        family has an error probability of 5 % of its own. p values are rounded to four significant digits.
     """
     import pandas as pd
 
@@ -226,7 +239,7 @@ def _of_key(plan: Plan, converged: Converged, key: str, method: Method) -> Itera
             side, other = np.repeat(others, contexts), np.full(len(others) * contexts, base)
             cells = groups[others].ravel()
             pairs = converged.cells(cells, np.tile(groups[base], len(others)))
-            yield rows("contexts", side, other, pairs, [plan.cells[i] for i in cells])
+            yield rows("contexts" if averaged else "baseline", side, other, pairs, [plan.cells[i] for i in cells])
 
 
 def _rounded(p: NDArray[Any]) -> NDArray[np.float64]:

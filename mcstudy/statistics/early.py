@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _LEAST: Final = 1e-12
 """p values are not told below this."""
-_HALVINGS: Final = 40
+_HALVINGS: Final = 24
 
 
 def method_of(plan: Plan) -> Method:

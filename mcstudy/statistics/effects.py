@@ -130,7 +130,11 @@ def effects(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [row for task, keys, cells in _by_task(plan) for row in _analysed(task, keys, cells, known)]
-    return pd.DataFrame(rows, columns=_COLUMNS)
+    frame = pd.DataFrame(rows, columns=_COLUMNS)
+    # Products of matrices differ in their last digits from machine to machine.
+    numbers = frame.select_dtypes("float").columns
+    frame[numbers] = frame[numbers].round(10) + 0.0
+    return frame
 
 
 def _by_task(plan: Plan) -> Iterator[tuple[str, tuple[str, ...], list[Cell]]]:
@@ -246,7 +250,7 @@ def shares(odds: LogOdds, counts: Sequence[int]) -> list[dict[str, Any]]:
     noise = np.array([float(np.sum(matrix * odds.covariance)) for matrix in matrices])
     sums = np.maximum(squares - noise, 0)
     whole = float(sums.sum())
-    if whole == 0:
+    if whole == 0 or noise.sum() >= squares.sum():
         return []
     overall = [part for part, left in zip(parts, sums, strict=True) if left > 0]
     rows = []

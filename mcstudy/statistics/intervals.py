@@ -50,22 +50,25 @@ def percent_decimals(rate: float, low: float, high: float) -> int:
     return decimals
 
 
-def clopper_pearson(successes: float, trials: float, level: float = 0.95) -> tuple[float, float]:
+def clopper_pearson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tuple[NDArray[Any], NDArray[Any]]:
     """Clopper and Pearson's interval of a binomial rate, which covers at least at its level, however small the sample.
 
     C. J. Clopper, E. S. Pearson, Biometrika 26 (1934) 404: the ends are quantiles of beta distributions.
 
     Args:
-        successes: k; that of a published rate need not be whole.
-        trials: n; without trials the interval is (0, 1).
+        successes: k, of any shape; that of a published rate need not be whole.
+        trials: n, likewise. Without trials the interval is (0, 1).
         level: the confidence level.
+
+    Returns:
+        The lower and the upper ends: exactly 0 below where nothing succeeded, exactly 1 above where everything did.
     """
     from scipy.special import betaincinv
 
+    k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
     tail = (1 - level) / 2
-    low = float(betaincinv(successes, trials - successes + 1, tail)) if successes > 0 else 0.0
-    high = 1 - float(betaincinv(trials - successes, successes + 1, tail)) if successes < trials else 1.0
-    return low, high
+    low = np.where(k == 0, 0.0, betaincinv(np.where(k > 0, k, 1), n - k + 1, tail))
+    return low, np.where(k == n, 1.0, 1 - betaincinv(np.where(k < n, n - k, 1), k + 1, tail))
 
 
 def newcombe(
@@ -138,23 +141,3 @@ def median_quantiles(n: int, level: float = 0.95) -> tuple[float, float]:
     half = (n + 1) // 2
     low = float(betaincinv(half, n - half + 1, (1 - level) / 2))
     return low, 1 - low
-
-
-def paired_difference(total: float, squares: float, trials: int, level: float = 0.95) -> tuple[float, float]:
-    """The interval of the mean of paired differences from -1 to 1, with a pseudo trial at either end.
-
-    With one cell on each side this is Bonett and Price's interval for paired proportions (J. Educ. Behav. Stat. 37
-    (2012) 479), which adds one to the trials that differ in either direction: it stays wide where few differ. Not
-    Wald's, which has no width where none does.
-
-    Args:
-        total: the sum of the differences.
-        squares: the sum of their squares.
-        trials: how many there are.
-        level: the confidence level.
-    """
-    z = NormalDist().inv_cdf(0.5 + level / 2)
-    count = trials + 2
-    mean = total / count
-    half = z * math.sqrt(max(0.0, (squares + 2) / count - mean * mean) / count)
-    return max(-1.0, mean - half), min(1.0, mean + half)

@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 WEIGHT: Final = 1.5
 """Trials of either sign that `adjusted` adds."""
@@ -176,16 +176,27 @@ def _mean_variance(counts: NDArray[np.int64]) -> tuple[float, float]:
     return total / trials / size, (trials * squares - total**2) / trials**2 / size**2
 
 
-def adjusted(pairs: Differences, weight: float = WEIGHT) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Estimate and standard error of the difference, with `weight` trials of +1 and as many of -1 added.
+def adjusted_mean(
+    total: ArrayLike, squares: ArrayLike, trials: ArrayLike, weight: float = WEIGHT
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Estimate and standard error of a mean difference, with `weight` trials of +1 and as many of -1 added.
 
-    D. G. Bonett and R. M. Price, Br. J. Math. Stat. Psychol. 65 (2012) 479, who add one of each, for differences of -1,
-    0 and 1; the same is done here with means over contexts.
+    D. G. Bonett and R. M. Price, J. Educ. Behav. Stat. 37 (2012) 479, who add one of each, for differences of -1, 0 and
+    1; the same is done here with means over contexts.
+
+    Args:
+        total, squares: the sum of the differences and that of their squares.
+        trials: how many there are.
+        weight: as above.
     """
-    total, squares = pairs.moments
-    n = pairs.trials + 2 * weight
-    estimate = total / n
-    return estimate, np.sqrt(np.maximum((squares + 2 * weight) / n - estimate * estimate, 0) / n)
+    n = np.asarray(trials) + 2 * weight
+    estimate = np.asarray(total, np.float64) / n
+    return estimate, np.sqrt(np.maximum((np.asarray(squares) + 2 * weight) / n - estimate * estimate, 0) / n)
+
+
+def adjusted(pairs: Differences, weight: float = WEIGHT) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(rows,) `adjusted_mean` of some pairs."""
+    return adjusted_mean(*pairs.moments, pairs.trials, weight)
 
 
 def interval(

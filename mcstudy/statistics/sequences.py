@@ -33,6 +33,7 @@ SHARE = 0.2
 """How much of α goes to the rate of discordant pairs; what is left goes to the share of them on one side, which alone
 decides the sign of a difference."""
 _HALVINGS = 64
+_GRID = 1e11
 
 
 def concentration(half_width: float, level: float = 0.95) -> float:
@@ -66,7 +67,9 @@ def rate(
     """
     k, n = np.broadcast_arrays(np.asarray(successes, np.float64), np.asarray(trials, np.float64))
     c = concentration(half_width, level if tuned is None else tuned)
-    return _lower(k, n, c, 1 - level), 1 - _lower(n - k, n, c, 1 - level)
+    low, high = _lower(k, n, c, 1 - level), 1 - _lower(n - k, n, c, 1 - level)
+    # Outwards, to digits that are the same on all machines.
+    return np.floor(low * _GRID) / _GRID, np.ceil(high * _GRID) / _GRID
 
 
 def paired(

@@ -30,8 +30,8 @@ def sign_flip(counts: NDArray[Any]) -> NDArray[np.float64]:
     hundredth of their value, in the far tail off by up to a third of it. Not mid-p values, which are smaller and do not
     keep their level.
 
-    The hypothesis is that the two sides could be exchanged in any trial. With many trials it is a test of a mean of
-    zero, too, since the variance under flips is the mean square of the differences.
+    The hypothesis is that the two sides could be exchanged in any trial. It is no test of a mean of zero where large
+    differences lie to one side and small ones to the other, unless many trials differ; `compare.difference_p` adds one.
 
     Args:
         counts: (rows, 2C + 1) how many trials have the difference -C … C.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mcstudy.plan import TASK
 from mcstudy.statistics import sequences
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def looks(most: int) -> list[int]:
 
 
 def contrasts(plan: Plan) -> list[tuple[int, int, str]]:
-    """Every cell with the cell that is the baseline's in one key and its own in all others.
+    """Every cell with the cell that is the baseline's in one key and its own in all others; tasks are not compared.
 
     Returns:
         The positions of the two cells and the key, in plan order; none for cells that are the baseline in all keys.
@@ -53,7 +54,7 @@ def contrasts(plan: Plan) -> list[tuple[int, int, str]]:
     for cell in plan.cells:
         for size, stride, (key, base) in zip(shape, strides, plan.study.baseline.items(), strict=True):
             level = cell.index // stride % size
-            if level != base:
+            if level != base and key != TASK:
                 found.append((cell.index, cell.index + (base - level) * stride, key))
     return found
 
@@ -91,7 +92,7 @@ class Stopping:
         each = [(cell.index, cell.index, "") for cell in plan.cells]
         asked = each if self._name == "half_width" else contrasts(plan)
         self._sides = np.array([pair[:2] for pair in asked], np.int64).reshape(-1, 2)
-        self.level = LEVEL if self._name == "half_width" else 1 - (1 - LEVEL) / len(asked)
+        self.level = LEVEL if self._name == "half_width" else 1 - (1 - LEVEL) / max(1, len(asked))
         self._ones = np.zeros((len(asked), 2), np.int64)
         self._unanswered = np.ones(len(asked), np.bool_)
         self._keys = [key for _, _, key in asked]

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.statistics.bands import ranks
+from mcstudy.statistics.intervals import quantile_ranks
 
 Whole = NDArray[np.int64]
 
@@ -48,7 +48,7 @@ def quantiles(
     values = np.concatenate([[0.0], steps, [beyond]])
     ends = np.cumsum(counts)
     middle = np.maximum(1, np.ceil(np.asarray(shares) * trials - 1e-9).astype(np.int64))
-    low, high = ranks(trials, shares)
+    low, high = np.array([quantile_ranks(trials, share) for share in shares]).T
     found = (values[np.where(rank == 0, 0, np.searchsorted(ends, rank) + 1)] for rank in (middle, low, high))
     return [(float(q), float(a), float(b)) for q, a, b in zip(*found, strict=True)]
 

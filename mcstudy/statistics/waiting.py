@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.statistics import ratios
-from mcstudy.statistics.bands import LEVEL, band, clopper_pearson, local_level
+from mcstudy.statistics.bands import LEVEL, band, local_level
 from mcstudy.statistics.frames import named, some_checks
+from mcstudy.statistics.intervals import clopper_pearson
 from mcstudy.statistics.survival import kaplan_meier, median, quantiles
 from mcstudy.statistics.tally import CONVERGED, Tally
 
