@@ -27,6 +27,10 @@ _FAR = 1 << 30
 """Where Windows locks a byte: what it locks cannot be read, and the holder's name is to be read."""
 
 
+_ATTEMPTS = 20
+"""Times that a lock without the system's help is tried for, while others come and go."""
+
+
 class BusyError(Exception):
     """Another process holds the lock; the message says which."""
 
@@ -109,13 +113,18 @@ def _named(path: Path) -> Iterator[str]:
     mine = path.with_name(f"{path.name}.{files.machine()}-{os.getpid()}-{threading.get_ident()}")
     mine.write_text(json.dumps(_myself()))
     try:
-        if not _linked(mine, path):
+        for _ in range(_ATTEMPTS):
+            if _linked(mine, path):
+                break
             holder = _said(path)
             if _at_work(holder):
                 raise BusyError(_who(holder))
             if holder.get("machine") not in (None, files.machine()):
                 notice = f"perhaps also {_who(holder)} is at work here; the rows of both are the same"
-            os.replace(mine, path)
+            if path.exists():
+                _take_away(path, holder, mine)
+        else:
+            raise BusyError("another process")
     finally:
         mine.unlink(missing_ok=True)
     try:
@@ -124,6 +133,16 @@ def _named(path: Path) -> Iterator[str]:
         if _said(path) == _myself():
             with suppress(OSError):
                 os.unlink(path)
+
+
+def _take_away(path: Path, holder: dict[str, Any], mine: Path) -> None:
+    """Remove the file of a holder that is gone, unless another has taken its place meanwhile."""
+    aside = mine.with_name(f"{mine.name}.gone")
+    with suppress(FileNotFoundError):
+        os.rename(path, aside)
+        if _said(aside) != holder:
+            _linked(aside, path)
+        aside.unlink(missing_ok=True)
 
 
 def _linked(mine: Path, path: Path) -> bool:

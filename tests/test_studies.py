@@ -58,6 +58,7 @@ FUNCTIONS = {
     "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0.0))),
     "tanh": np.tanh,
     "sigmoid": expit,
+    "squared_relu": lambda z: np.maximum(z, 0.0) ** 2,
 }
 
 

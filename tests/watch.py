@@ -24,7 +24,8 @@ def _hook(event: str, arguments: tuple[Any, ...]) -> None:
             _written.append(os.path.abspath(os.fsdecode(path)))
     elif event in _CHANGES and isinstance(arguments[_CHANGES[event]], str | bytes):
         _written.append(os.path.abspath(os.fsdecode(arguments[_CHANGES[event]])))
-    elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn"):
+    elif event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn") and arguments[0] != "git":
+        # Of all programs a run asks git alone, which state the study file is in.
         _written.append(f"{event} {arguments[0]}")
 
 

@@ -119,7 +119,7 @@ def make_plan(study: Study) -> Plan:
             [Fault("$.vary", None, f"{count} cells are too many; there can be up to {MOST_CELLS}")], study.file
         )
     _check_work(study, count)
-    base, blocks, tables = _base(study), _blocks(study), Tables(study.folder)
+    base, blocks, tables = _base(study), _blocks(study), Tables(None if study.file is None else study.folder)
     cells, faults, selected = [], _Faults(), Selected(study)
     combinations: list[tuple[Level, ...]] = list(itertools.product(*varied.values()))
     shown_levels = {

@@ -83,7 +83,7 @@ class TableError(Exception):
 class Tables:
     """Reads each table of a study once."""
 
-    folder: Path
+    folder: Path | None
     by_digest: dict[str, Table] = field(default_factory=dict)
     _read: dict[str, Table | TableError] = field(default_factory=dict)
     _bytes: int = 0
@@ -118,7 +118,7 @@ class Tables:
             raise TableError(TableFault("file", None, f"the tables of this study are too much together; {most}"))
 
 
-def read_table(folder: Path, file: str, inputs: Sequence[str], targets: Sequence[str]) -> Table:
+def read_table(folder: Path | None, file: str, inputs: Sequence[str], targets: Sequence[str]) -> Table:
     """The named columns of a CSV or Parquet file in a folder or below. Nothing else of it is kept.
 
     A table is data: its numbers are read, and no type that a file could define.
@@ -152,7 +152,7 @@ def read_table(folder: Path, file: str, inputs: Sequence[str], targets: Sequence
     return _table(values[:, : len(inputs)], values[:, len(inputs) :], [list(inputs), list(targets)])
 
 
-def find_table(folder: Path, file: str) -> Path:
+def find_table(folder: Path | None, file: str) -> Path:
     """The path of a table that a study names, seen from its folder.
 
     Raises:

@@ -96,6 +96,8 @@ def _path(name: str, folder: Path) -> Path:
     """The path of a file that a study may load."""
     if not name.endswith(".py"):
         raise _Faulty(f"{shown(name)} is not a Python file; its name has to end in .py")
+    if Path(name).is_absolute():
+        raise _Faulty(f"{shown(name)} does not lie in the study's folder as it is written; give the path from there")
     try:
         return beside(name, folder, "files of code")
     except BadPlace as error:

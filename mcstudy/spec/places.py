@@ -12,23 +12,22 @@ class BadPlace(Exception):
     """Why a file that a study names is not opened; the text is a message."""
 
 
-def beside(name: str, folder: Path, noun: str) -> Path:
+def beside(name: str, folder: Path | None, noun: str) -> Path:
     """The path of a regular file in a folder or below.
 
     A study is data that may come from anyone: it reads nothing outside its folder, no device and no pipe.
 
     Args:
         name: as the study writes it.
-        folder: the study's.
+        folder: the study's; None for a study that a program made, which may name any file.
         noun: what the file holds, as in "tables".
 
     Raises:
         BadPlace: it lies elsewhere, is not there, or is no regular file.
     """
-    path = folder / name
+    path = (folder or Path()) / name
     try:
-        inside = not Path(name).is_absolute() and path.resolve().is_relative_to(folder.resolve())
-        if not inside:
+        if folder is not None and not path.resolve().is_relative_to(folder.resolve()):
             raise BadPlace(
                 f"{shown(name)} does not lie in the study's folder; {noun} are read from there and the folders below "
                 "alone, so put the file (not a link to it) there"
