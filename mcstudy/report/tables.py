@@ -41,6 +41,11 @@ def _note(frame: pd.DataFrame) -> Paragraph:
         f"Trials per cell: {words.span(map(int, frame['trials']))}. The other outcomes are counts of trials; the "
         "steps are those of the trials that converged, their median and the middle half of them. "
     )
+    if len(frame) > 2:
+        text += (
+            "Each interval is that of its cell by itself; a cell that is picked as the highest or lowest of many tends to "
+            "lie less far out than it seems. "
+        )
     return Paragraph((text, Code("rates.csv"), " has every cell and more columns, unrounded."))
 
 
