@@ -43,8 +43,8 @@ def _note(frame: pd.DataFrame) -> Paragraph:
     )
     if len(frame) > 2:
         text += (
-            "Each interval is that of its cell by itself; a cell that is picked as the highest or lowest of many tends to "
-            "lie less far out than it seems. "
+            "Each interval is that of its cell by itself; a cell that is picked as the highest or lowest of many tends "
+            "to lie less far out than it seems. "
         )
     return Paragraph((text, Code("rates.csv"), " has every cell and more columns, unrounded."))
 
