@@ -58,10 +58,10 @@ def write_text(path: Path, content: str) -> None:
     write_bytes(path, content.encode())
 
 
-def make_folder(path: Path) -> None:
-    """Makes a folder and its parents, and syncs the parent that names it."""
+def make_folder(path: Path, parents: bool = True) -> None:
+    """Makes a folder, and its parents unless they have to be there, and syncs the parent that names it."""
     if not path.is_dir():
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(parents=parents, exist_ok=True)
         sync_folder(path.parent)
 
 

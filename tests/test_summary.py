@@ -187,9 +187,10 @@ def test_a_run_that_is_stopped_often_ends_as_an_undisturbed_one(
             stops += 1
             covered = [sums.covered(store, cell.id, TRIALS) for cell in made.cells]
             done = sum(last - first for known in covered for first, last in known)
-            assert done > before
+            # What came out of order may be left out once.
+            assert done >= before
             before = done
-    assert stops > 2 and digests(made, store) == digests(made, rows)
+    assert stops > 2 and before > 0 and digests(made, store) == digests(made, rows)
     assert train(made, store, TRIALS) == 0
 
 

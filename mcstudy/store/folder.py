@@ -247,11 +247,16 @@ class FolderStore(Store):
     def _write(self, path: Path, content: bytes | memoryview) -> None:
         """Writes a file; what the disk says is a `RunError`, which says what to do."""
         try:
-            if not self.path.is_dir():  # made again, it would hide that the trials before are gone, or their disk
-                raise RunError(f"{self.path}: the output folder is gone; put it back, or run again to train everything")
-            files.make_folder(path.parent)
+            for folder in reversed(path.parents):
+                if self.path in folder.parents:
+                    # The output folder, made again, would hide that the trials before are gone, or their disk.
+                    files.make_folder(folder, parents=False)
             files.write_bytes(path, content)
         except OSError as error:
+            if not self.path.is_dir():
+                raise RunError(
+                    f"{self.path}: the output folder is gone; put it back, or run again to train everything"
+                ) from error
             raise RunError(
                 f"{path}: cannot be written ({error.strerror or error}); what was stored before is safe, and when that "
                 "is put right the same command goes on from there"

@@ -116,7 +116,8 @@ class FolderSummaries(Summaries):
         """As in `Summaries`."""
         path = self.of(cell_id) / f"{start:013d}-{stop:013d}.sum"
         try:
-            files.make_folder(path.parent)
+            for folder in (path.parent.parent, path.parent):
+                files.make_folder(folder, parents=False)
             files.write_bytes(path, hashlib.sha256(content).digest() + content)
         except OSError as error:
             raise RunError(f"{path}: cannot be written ({error.strerror or error})") from error
