@@ -69,7 +69,7 @@ def draw_rates(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]:
                 x, low, high = (100 * part[name].to_numpy() for name in ("rate", "rate_low", "rate_high"))
                 axes.hlines(y, low, high, color=color, linewidth=1.5)
                 axes.plot(x, y, marker, color=color, markersize=4.6, markeredgewidth=0)
-            _rows(axes, [labels[row] for row in shown])
+            style.banded_rows(axes, [labels[row] for row in shown])
             axes.set_xlim(limits[0] - 0.02 * (limits[1] - limits[0]), limits[1] + 0.02 * (limits[1] - limits[0]))
             style.plain_percent(axes, "x")
         yield page_of(figure, placed)
@@ -179,16 +179,6 @@ def _left(labels: Iterable[str]) -> float:
     """Room for tick labels of one or more lines."""
     widths = [style.text_width(line, bold=True) for label in labels for line in label.split("\n")]
     return max(0.3, max(widths) + 0.22)
-
-
-def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    """One row per label, the first at the top, every second one shaded."""
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(False, axis="y")
-    for row in range(1, len(labels), 2):
-        axes.axhspan(row - 0.5, row + 0.5, color="0.95", linewidth=0, zorder=0)
 
 
 def _split(cut: Sequence[Band], y: str | None, unit: float) -> list[Band]:

@@ -87,7 +87,7 @@ def draw_comparisons(frame: pd.DataFrame, keys: Sequence[str]) -> Iterator[Page]
     limits = _limits(frame[frame["family"] != "levels"], margin)
     for figure, placed in pages(_bands(shown, keys, unit), sheet):
         for panel, axes in placed:
-            _rows(axes, [labels[level] for level in panel.rows["level"]])
+            style.banded_rows(axes, [labels[level] for level in panel.rows["level"]])
             axes.axvspan(-margin, margin, color=_MARGIN_COLOR, linewidth=0, zorder=0.5)
             axes.axvline(0, color="0.3", linewidth=0.8, zorder=1)
             _contexts(axes, panel.rows, parts)
@@ -168,13 +168,3 @@ def _limits(rows: pd.DataFrame, margin: float) -> tuple[float, float]:
     high = max(100 * float(rows["difference_high"].max()), 1.25 * margin)
     room = 0.02 * (high - low)
     return low - room, high + room
-
-
-def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    """One row per label, the first at the top, every second one shaded."""
-    axes.set_ylim(len(labels) - 0.5, -0.5)
-    axes.set_yticks(range(len(labels)), labels)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(False, axis="y")
-    for row in range(1, len(labels), 2):
-        axes.axhspan(row - 0.5, row + 0.5, color="0.95", linewidth=0, zorder=0)

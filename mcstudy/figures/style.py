@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
@@ -237,3 +237,13 @@ def _round_up(value: float) -> float:
     unit = 10.0 ** math.floor(math.log10(value))
     steps = (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12)
     return next(round(unit * step, 12) for step in steps if unit * step >= value * 1.02)
+
+
+def banded_rows(axes: Axes, labels: Sequence[str]) -> None:
+    """One row per label, the first at the top, every second one shaded."""
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(False, axis="y")
+    for row in range(1, len(labels), 2):
+        axes.axhspan(row - 0.5, row + 0.5, color="0.95", linewidth=0, zorder=0)

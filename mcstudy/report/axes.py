@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcstudy.report import words
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
+from mcstudy.statistics import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +17,6 @@ Row = dict[str, Any]
 _FEW = 3
 """Lines or maps that are told of in sentences; more have a table."""
 _MOST_NAMED = 4
-_CLEAR = 0.05
 _ENOUGH = 0.99
 
 
@@ -113,7 +113,7 @@ def _alike(rows: Sequence[Row], best: Row) -> Iterator[Inline]:
 
 def _trend(rows: Sequence[Row]) -> str:
     """Whether the rate rises or falls with every step of a single axis, each of them clearly."""
-    if rows[0]["y_key"] or not all(row["step_p"] < _CLEAR for row in rows[1:]):
+    if rows[0]["y_key"] or not all(row["step_p"] < LEVEL for row in rows[1:]):
         return ""
     steps = {later["rate"] > row["rate"] for row, later in zip(rows[:-1], rows[1:], strict=True)}
     return {(True,): "rises", (False,): "falls"}.get(tuple(steps), "")

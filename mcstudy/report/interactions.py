@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from mcstudy.report import words
 from mcstudy.report.document import Block, Code, Heading, Inline, Paragraph, Strong, Table, Text
+from mcstudy.statistics import LEVEL
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Row = dict[str, Any]
 
-_CLEAR = 0.05
 _MOST_PAIRS = 6
 _MOST_LEVELS = 8
 """Levels of a key that the table shows; of more, those that move the odds most."""
@@ -77,7 +77,7 @@ def _shares(shares: Sequence[Row], pairs: Sequence[Row]) -> Iterator[Inline]:
     noise = shares[0]["noise"]
     yield f". Chance alone makes {f'{100 * noise:.0f}' if noise >= 0.01 else 'under 1'} % of the raw variation."
     tests = [row for row in pairs if not row["mirror"]]
-    clear = sum(row["p"] < _CLEAR for row in tests)
+    clear = sum(row["p"] < LEVEL for row in tests)
     which = "None" if not clear else words.count(clear)
     yield f" {which} of the {words.count(len(tests))} interactions of two levels {'are' if clear > 1 else 'is'} clear "
     yield "after Holm's adjustment for their number."
@@ -138,7 +138,7 @@ def _decimals(half: float) -> int:
 
 
 def _pairs(rows: Sequence[Row]) -> list[Block]:
-    clear = [row for row in rows if row["p"] < _CLEAR and not row["mirror"]]
+    clear = [row for row in rows if row["p"] < LEVEL and not row["mirror"]]
     clear.sort(key=lambda row: -abs(row["estimate"]))
     if not clear:
         return []

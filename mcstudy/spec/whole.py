@@ -1,4 +1,4 @@
-"""What can be wrong between the keys of a study file: twice given, nowhere given, not supported yet."""
+"""What can be wrong between the keys of a study file: twice given, nowhere given, not possible together."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import Any
 from mcstudy.errors import Fault, path_text, shown
 from mcstudy.spec.claims import claim_faults
 from mcstudy.spec.faults import MOST_FAULTS
-from mcstudy.spec.keys import KEYS, SECTIONS, SHORT
-from mcstudy.spec.later import LATER, UNSUPPORTED
+from mcstudy.spec.keys import SECTIONS, SHORT
 
 EXCLUSIVE = {"train.steps": "train.epochs", "train.epochs": "train.steps"}
 """Keys of which a cell has one; setting one replaces the other."""
@@ -36,9 +35,6 @@ def whole_faults(data: Any, faults: list[Fault]) -> list[Fault]:
     for fault in islice(claim_faults(_blocks(data, "claim")), MOST_FAULTS):
         if not any(path == fault.path or path.startswith(fault.path + ".") for path in found):
             found[fault.path] = fault
-    for fault in islice(_not_supported(data), MOST_FAULTS):
-        if not any(path.startswith((fault.path + ".", fault.path + "[")) for path in found):
-            found.setdefault(fault.path, fault)
     # A misspelt key or table leaves its right name missing: one message says it.
     if not any("unknown key" in fault.message or "is not a table" in fault.message for fault in faults):
         for fault in _missing(data):
@@ -124,24 +120,6 @@ def _until(data: Mapping[str, Any]) -> Iterator[Fault]:
         yield Fault("$.study.until.decided", until["decided"], text)
 
 
-def _not_supported(data: Mapping[str, Any]) -> Iterator[Fault]:
-    for name, path, value in _written(data):
-        for later in LATER:
-            if later.key == name and later.refused(value):
-                default = (
-                    f"; leave it out, or give {shown(_default(name))}"
-                    if _default(name) is not None
-                    else "; leave it out"
-                )
-                yield Fault(path_text(path), value, f"{name} = {shown(value)} is not supported yet{default}")
-
-
-def _default(name: str) -> Any:
-    key = next((key for key in KEYS.values() if key.dotted == name), None)
-    value = key.default if key else {"study.keep": "trials"}.get(name)
-    return value["name"] if isinstance(value, dict) else value
-
-
 def _missing(data: Mapping[str, Any]) -> Iterator[Fault]:
     given = {name for name, _, _ in _written(data)} | {dotted(written) for written in _table(data, "vary")}
     for name in REQUIRED:
@@ -153,8 +131,7 @@ def _missing(data: Mapping[str, Any]) -> Iterator[Fault]:
 
 
 def missing_fault(*names: str) -> Fault:
-    """The fault of a key that is nowhere given; of several, any one that is supported would do."""
-    names = tuple(name for name in names if name not in UNSUPPORTED)
+    """The fault of a key that is nowhere given; of several, any one would do."""
     section, _, field = names[0].partition(".")
     short = next((short for short, name in SHORT.items() if name == names[0]), f'"{names[0]}"')
     wanted = " or ".join(name.partition(".")[2] for name in names)

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import find_axes
-from mcstudy.statistics.compare import Method
+from mcstudy.statistics.compare import LEVEL, Method
 from mcstudy.statistics.early import method_of
 from mcstudy.statistics.holm import holm
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.pairs import Converged
-from mcstudy.statistics.tally import Tally
+from mcstudy.statistics.tally import CONVERGED, Tally
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.plan import Axis, Cell, Plan
-
-_CONVERGED = OUTCOMES.index("converged")
-LEVEL: Final = 0.05
-"""Family-wise error rate of the tests along one line or over one heat map."""
 
 
 def axes(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
@@ -121,7 +116,7 @@ def _compared(group: Sequence[Tally], ordered: bool, method: Method) -> list[dic
         step[1:] = holm(_paired(group, later, later - 1, method))
     rows = []
     for position, tally in enumerate(group):
-        converged = tally.outcomes[_CONVERGED]
+        converged = tally.outcomes[CONVERGED]
         rate = converged / tally.trials
         low, high = wilson(converged, tally.trials)
         rows.append(
@@ -143,7 +138,7 @@ def _compared(group: Sequence[Tally], ordered: bool, method: Method) -> list[dic
 
 def _best(group: Sequence[Tally], method: Method) -> tuple[int, NDArray[np.float64]]:
     """The position of the highest rate, -1 where none converged, and the p values of being no worse than it."""
-    rates = np.array([tally.outcomes[_CONVERGED] / tally.trials for tally in group])
+    rates = np.array([tally.outcomes[CONVERGED] / tally.trials for tally in group])
     p = np.ones(len(group))
     if not rates.any():
         return -1, p

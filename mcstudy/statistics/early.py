@@ -30,10 +30,8 @@ def method_of(plan: Plan) -> Method:
 def sequential(width: float, tuned: float = 1 - LEVEL) -> Method:
     """Intervals and p values that hold at all numbers of trials at once.
 
-    The difference of a trial is a whole number from -C to C over C, so the mean difference is the sum over k of k/C
-    times the difference of two rates: of the trials with k and of those with -k. Each such pair has a paired sequence
-    (`sequences.paired`) of level 1 - α/C, and their sum covers with 1 - α at the least. A p value is the smallest α at
-    which the sequence leaves out what is tested; so it may be looked at after every trial, too.
+    A pair of cells has a paired sequence (`sequences.paired`). A p value is the smallest α at which that leaves out
+    what is tested; so it may be looked at after every trial, too. Averages over contexts have none.
 
     Args:
         width: the half width at which the sequences are to be narrow.
@@ -41,12 +39,8 @@ def sequential(width: float, tuned: float = 1 - LEVEL) -> Method:
     """
 
     def ends(pairs: Differences, alpha: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        size = pairs.contexts
-        k = np.arange(1, size + 1)
-        up, down = pairs.counts[:, size + k], pairs.counts[:, size - k]
-        level = 1 - alpha[:, None] / size
-        low, high = sequences.paired(up, down, pairs.trials[:, None], width, level, 1 - (1 - tuned) / size)
-        return (low @ k) / size, (high @ k) / size
+        down, _, up = pairs.counts.T
+        return sequences.paired(up, down, pairs.trials, width, 1 - alpha, tuned)
 
     def interval(pairs: Differences) -> tuple[NDArray[Any], NDArray[Any]]:
         return ends(pairs, np.full(len(pairs.trials), LEVEL))

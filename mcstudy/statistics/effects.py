@@ -32,9 +32,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import TASK
 from mcstudy.statistics.holm import holm
+from mcstudy.statistics.tally import CONVERGED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,7 +161,7 @@ def _analysed(
     order = list(itertools.product(*levels.values()))
     by_labels = {tuple(cell.labels[key] for key in keys): known[cell.id] for cell in cells}
     odds = log_odds([by_labels[labels].converged for labels in order], trials)
-    done = np.array([by_labels[labels].outcomes[_CONVERGED] for labels in order])
+    done = np.array([by_labels[labels].outcomes[CONVERGED] for labels in order])
     every = np.array([by_labels[labels].trials for labels in order])
     ends = int(np.sum((done == 0) | (done == every)))
     if 2 * ends > len(cells) or np.ptp(odds.values) == 0:
@@ -192,9 +192,6 @@ def _analysed(
         names = [keys[at] for at in row.pop("keys")]
         named_keys = dict(zip(("key", "other_key"), [*names, "", ""][:2], strict=True))
         yield {"kind": "share", **named_keys, **row, **common}
-
-
-_CONVERGED = OUTCOMES.index("converged")
 
 
 def _two_sided(estimate: float, error: float) -> float:

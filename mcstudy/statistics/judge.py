@@ -70,10 +70,6 @@ class Judge:
         """What `pairs` comes to, of `mcstudy.statistics.VERDICTS`; nothing for no pairs."""
         return [str(verdict) for verdict in self.pairs(sides, others)["verdict"]] if sides else []
 
-    def differs(self, sides: Sequence[Side], others: Sequence[Side]) -> list[bool]:
-        """Whether each pair is shown to differ."""
-        return [verdict in DIFFERENT for verdict in self.verdicts(sides, others)]
-
 
 DIFFERENT = ("differ", "differ slightly")
 """The verdicts that there is a difference."""

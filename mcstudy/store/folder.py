@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from mcstudy import files, locks
 from mcstudy.errors import RunError
 from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Shard, Store
+from mcstudy.store.listing import shards_in
 from mcstudy.store.summaries import FolderSummaries
 
 _SHARD = re.compile(r"^(\d+)-(\d+)(?:-[0-9a-f]{8})?\.parquet$")
@@ -155,15 +156,7 @@ class FolderStore(Store):
         return str(self._trials(cell_id))
 
     def _shards(self, cell_id: str) -> list[Shard]:
-        folder = self._trials(cell_id)
-        try:
-            names = sorted(os.listdir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise RunError(f"{folder}: cannot be read ({error.strerror or error})") from error
-        matches = (match for match in map(_SHARD.match, names) if match)
-        return [Shard(int(match[1]), int(match[2]), folder / match[0]) for match in matches]
+        return shards_in(self._trials(cell_id), _SHARD)
 
     def _load(self, shard: Shard, columns: Sequence[str] | None, start: int, stop: int) -> Iterator[Rows]:
         from mcstudy.store import parquet

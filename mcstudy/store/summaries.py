@@ -7,7 +7,6 @@ written; files may overlap.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from mcstudy import files
 from mcstudy.errors import RunError
 from mcstudy.store.base import DamagedError, Shard
+from mcstudy.store.listing import shards_in
 
 _SHARD = re.compile(r"^(\d+)-(\d+)\.sum$")
 _CHECK = hashlib.sha256().digest_size
@@ -92,15 +92,7 @@ class FolderSummaries(Summaries):
         Raises:
             RunError: the folder cannot be read.
         """
-        folder = self.of(cell_id)
-        try:
-            names = sorted(os.listdir(folder))
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except OSError as error:
-            raise RunError(f"{folder}: cannot be read ({error.strerror or error})") from error
-        matches = (match for match in map(_SHARD.match, names) if match)
-        return [Shard(int(match[1]), int(match[2]), folder / match[0]) for match in matches]
+        return shards_in(self.of(cell_id), _SHARD)
 
     def read(self, shard: Shard) -> bytes:
         """As in `Summaries`."""
