@@ -114,6 +114,13 @@ def cpu_features() -> frozenset[str]:
 
 
 @cache
+def register_bytes() -> int:
+    """Bytes of a vector register of the CPU that kernels are compiled for. It never changes a result."""
+    features = cpu_features()
+    return 64 if "avx512f" in features else 32 if "avx" in features else 16
+
+
+@cache
 def pack_bytes() -> int:
     """Bytes of a pack: the number of trials that one kernel pass trains side by side. It never changes a result.
 

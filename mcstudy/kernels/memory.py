@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 from mcstudy.kernels.types import Pack, Pointer, Weak, as_pack, pack_of, scalar_type, vector_type
 
 
-def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
+def data_address(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
     """The address of the first element of an array or a pointer."""
     if isinstance(array_type, Pointer):
         return array
@@ -18,12 +18,12 @@ def _data(context: Any, builder: Any, array_type: Any, array: Any) -> Any:
 
 
 def _pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, pack: Pack) -> Any:
-    place = builder.gep(_data(context, builder, array_type, array), [index], inbounds=True)
+    place = builder.gep(data_address(context, builder, array_type, array), [index], inbounds=True)
     return builder.bitcast(place, vector_type(pack).as_pointer())
 
 
 def _lane_pointer(context: Any, builder: Any, array_type: Any, array: Any, index: Any, lane: Any, pack: Pack) -> Any:
-    place = builder.gep(_data(context, builder, array_type, array), [index], inbounds=True)
+    place = builder.gep(data_address(context, builder, array_type, array), [index], inbounds=True)
     return builder.gep(builder.bitcast(place, scalar_type(pack.element).as_pointer()), [lane], inbounds=True)
 
 
@@ -55,7 +55,7 @@ def pointer(typingctx, array):  # type: ignore[no-untyped-def]
     kind = Pointer(pack_of(array) or array.dtype)
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        return builder.bitcast(_data(context, builder, array, args[0]), context.get_value_type(kind))
+        return builder.bitcast(data_address(context, builder, array, args[0]), context.get_value_type(kind))
 
     return kind(array), codegen
 
