@@ -65,14 +65,18 @@ the function of a user's file; the first is number `number` of its network."""
 def activation_addresses(part: Activation, settings: Mapping[str, Any], dtype: Any) -> tuple[int, int]:
     """Loops of an activation: the usual one, and the one for training where that takes random slopes (else 0)."""
     function = part.function_for(settings)
-    choices = "".join(f"-{value}" for value in settings.values() if value in part.variants)
-    name = f"activation-{part.key}{choices}"
+    name = f"activation-{activation_name(part, settings)}"
     trained = part.by_parameter
     loop = _activation_loop(function) if trained is None else _trained_loop(function, trained)
     usual = _ACTIVATION.address(name, loop, dtype)
     if part.random is None:
         return usual, 0
     return usual, _ACTIVATION.address(f"{name}-random", _random_loop(part.random), dtype)
+
+
+def activation_name(part: Activation, settings: Mapping[str, Any]) -> str:
+    """What tells the function of an activation with these settings from all others."""
+    return part.key + "".join(f"-{value}" for value in settings.values() if value in part.variants)
 
 
 def loss_addresses(part: Loss, dtype: Any) -> tuple[int, int]:
@@ -138,14 +142,20 @@ def _random_loop(function: Any) -> Callable[..., Any]:
 
 
 @jit.scalar
+def with_loss(total: Any, lost: Any, loss: Any) -> Any:
+    """A sum with a loss added, and what rounding has lost so far (Kahan 1965)."""
+    added = loss - lost
+    grown = total + added
+    lost = (grown - total) - added
+    return grown, where(absolute(lost) < INF, lost, 0.0)  # once the sum overflows it stays infinite
+
+
+@jit.scalar
 def _add(memory: Any, total: Any, loss: Any) -> None:
     """Add a pack to the sum at `total`; the next pack there is what rounding has lost so far."""
-    value = load(memory, total)
-    added = loss - load(memory, total + 1)
-    grown = value + added
-    lost = (grown - value) - added
+    grown, lost = with_loss(load(memory, total), load(memory, total + 1), loss)
     store(memory, total, grown)
-    store(memory, total + 1, where(absolute(lost) < INF, lost, 0.0))  # once the sum overflows it stays infinite
+    store(memory, total + 1, lost)
 
 
 def _value_loop(function: Any) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,15 +22,17 @@ from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import starts
 from mcstudy.engine.rows import Layout
+from mcstudy.engine.unrolling import unroll
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.users import UnusableFunction
 from mcstudy.plan import Cell
 
 
-def link(layout: Layout, cells: Sequence[Cell]) -> None:
+def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -> None:
     """Fill in the addresses of the loops that the cells of a layout use, and the constants of their task.
 
-    Loops that were never used before are compiled here.
+    Loops that were never used before are compiled here. Cells whose ids are in `unrolled` get kernels of their own,
+    where their networks are small enough.
 
     Raises:
         StudyError: a function of a user's file cannot be compiled.
@@ -58,6 +60,8 @@ def link(layout: Layout, cells: Sequence[Cell]) -> None:
                 recipe, bias = starts(layer, cell.settings["network"]["init"])
                 made["weight_loop"] = _draw_address(recipe.distribution, dtype)
                 made["bias_loop"] = _draw_address(bias, dtype)
+            if cell.id in unrolled:
+                unroll(layout, cell, row)
 
 
 def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:

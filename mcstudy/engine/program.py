@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -101,10 +101,17 @@ def memory_bytes() -> int | None:
         return None
 
 
-def build(cells: Sequence[Cell], tables: Mapping[str, Table]) -> Program:
-    """The program of cells that share their data (equal `data_key`)."""
+def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Container[str] = ()) -> Program:
+    """The program of cells that share their data (equal `data_key`).
+
+    Args:
+        cells: the cells.
+        tables: the data of table tasks, by digest.
+        unrolled: ids of cells that are to have kernels of their own, where their networks are small enough. These are
+            faster, take time to compile, and give the same results.
+    """
     layout = lay_out(cells)
-    link(layout, cells)
+    link(layout, cells, unrolled)
     numbers = np.array([*layout.numbers, 0.0])
     table, points = _shared_points(cells[0], layout.group, numbers, tables, layout.dtype)
     return Program(

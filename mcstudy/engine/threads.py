@@ -23,6 +23,7 @@ from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.failures import failed
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.sharing import groups
+from mcstudy.engine.unrolling import worth_unrolling
 from mcstudy.errors import StudyError
 from mcstudy.plan import Cell, Table
 
@@ -95,6 +96,8 @@ def units(
             idle at the end.
     """
     plans: list[tuple[Program, tuple[tuple[int, int], ...]]] = []
+    lacking = {cell.id: sum(last - first for first, last in missing[cell.id]) for cell in cells}
+    unrolled = worth_unrolling(cells, lacking)
     for group in groups(cells):
         # Cells of very different numbers of checks would keep histories as long as the longest.
         alike: dict[tuple[tuple[tuple[int, int], ...], int], list[Cell]] = {}
@@ -104,7 +107,7 @@ def units(
                 alike.setdefault((ranges, cell.checks), []).append(cell)
         for (ranges, _), members in alike.items():
             for part in lots(members):
-                plans.append((build(part, tables), ranges))
+                plans.append((build(part, tables, unrolled), ranges))
     costs = [trial_nanoseconds(program.cells) * 1e-9 for program, _ in plans]
     total = sum(cost * (last - first) for cost, (_, ranges) in zip(costs, plans, strict=True) for first, last in ranges)
     seconds = min(UNIT_SECONDS, total / (threads * UNITS_PER_THREAD))

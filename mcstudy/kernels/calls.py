@@ -33,6 +33,9 @@ class _Memory:
 MEMORY, WORDS = _Memory(), _Memory(types.uint32)
 """Kinds of arguments: pointers to packs of the numbers a kernel trains, and to packs of 32-bit words."""
 
+TABLE = object()
+"""Another: a pointer to numbers of the precision that is trained in."""
+
 
 class Loop:
     """A kind of loop, by the kinds of its arguments, of which the first is `MEMORY`.
@@ -47,10 +50,7 @@ class Loop:
 
     def _types(self, pack: Pack) -> tuple[types.Type, ...]:
         """The argument types where numbers are of the kind of `pack`."""
-        return tuple(
-            Pointer(pack if kind.element is None else pack.of(kind.element)) if isinstance(kind, _Memory) else kind
-            for kind in self._arguments
-        )
+        return tuple(_type(kind, pack) for kind in self._arguments)
 
     def _caller(self) -> Any:
         @intrinsic
@@ -95,6 +95,12 @@ class Loop:
             entry = jit.entry(body)
             self._found[key] = entry(pack_array(1, dtype, lanes)), entry
         return self._found[key][0]
+
+
+def _type(kind: Any, pack: Pack) -> types.Type:
+    if isinstance(kind, _Memory):
+        return Pointer(pack if kind.element is None else pack.of(kind.element))
+    return Pointer(pack.element) if kind is TABLE else kind
 
 
 def _find(packs: Any) -> Any:

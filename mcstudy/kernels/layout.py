@@ -95,6 +95,10 @@ CELL = np.dtype(
         ("accuracy", np.float64),  # smallest accuracy
         ("goal", np.int64),  # position in `numbers` of the parameters to reach, or -1
         ("within", np.float64),
+        ("unrolled_steps", np.int64),  # addresses of the network's own loops, see `engine.unrolling`, or 0
+        ("unrolled_gradients", np.int64),
+        ("unrolled_losses", np.int64),
+        ("unrolled_numbers", np.int64),  # position in `numbers` of what these take
         ("fused", np.bool_),  # one sample a step, plain SGD, nothing else: backward pass and update are one
         ("bias_decay", np.bool_),
         ("after_update", np.bool_),

@@ -9,9 +9,10 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import add_loss
 from mcstudy.kernels.layout import ABSENT, CLASSES, CONVERGED, DEAD, DIVERGED, RAN_OUT, REAL, RUNNING, STUCK, UNFINISHED
-from mcstudy.kernels.pack import absolute, as_bits, filled, fma, get, item, lane_count, load, put, store, where
+from mcstudy.kernels.pack import absolute, advance, as_bits, filled, fma, get, item, lane_count, load, put, store, where
 from mcstudy.training.diagnosis import diagnose, diagnose_start
 from mcstudy.training.evaluation import tile_forward
+from mcstudy.training.unrolled import add_losses
 
 LOSS, FINITE, FROZEN, RIGHT, FARTHEST = range(5)
 """What a check finds, each a pack of the scratch memory: the mean loss; 1 where it and all parameters are finite; 1
@@ -63,6 +64,13 @@ def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numb
     store(memory, out + LOSS + 1, 0.0)
     store(memory, out + RIGHT, 0.0)
     done = np.int64(0)
+    if cell.unrolled_losses != 0:
+        packed, x, y, columns, _, _ = points
+        x, y = (x, y) if packed else (done, done)
+        own = advance(numbers, cell.unrolled_numbers)
+        arguments = (own, arrays[0], arrays[1], cell.parameters, x, y, columns, number, out + LOSS)
+        add_losses(cell.unrolled_losses, (memory, *arguments))
+        done = number
     while done < number:
         tile = min(cell.tile, number - done)
         y, row = tile_forward(memory, layers, cell, points, arrays, done, tile)

@@ -16,9 +16,12 @@ from mcstudy.training.data import add_noise, draw_samples, put_trials, shuffle, 
 from mcstudy.training.initial import initialise
 from mcstudy.training.scaling import scale_by_data
 from mcstudy.training.steps import batch_step, fused_steps
+from mcstudy.training.unrolled import take_steps
 
 # A literal 0 would make a variant of each function that takes it.
 FIRST = np.int64(0)
+STEPS = 256
+"""Steps that a network's own kernel takes between two looks at whether to stop."""
 
 
 @jit.scalar
@@ -27,6 +30,32 @@ def _any_running(running: Any, row: Any) -> Any:
     for lane in range(running.shape[1]):
         found |= running[row, lane] == RUNNING
     return found
+
+
+@jit.scalar
+def _take_steps(
+    memory: Any,
+    cell: Any,
+    data: Any,
+    tables: Any,
+    numbers: Any,
+    size: Any,
+    position: Any,
+    step: Any,
+    until: Any,
+    stop: Any,
+) -> Any:
+    """`_advance` where the network has a kernel for that; a look at `stop` every now and then."""
+    p, rate = cell.parameters, cell.hyper[0]
+    x, y = (data[1], data[2]) if data[0] else (FIRST, FIRST)
+    own = advance(numbers, cell.unrolled_numbers)
+    while step < until and item(stop, 0) == 0:
+        count = min(until - step, STEPS)
+        arguments = (own, tables[0], tables[1], p, p, x, y, size, position, size, count, -rate / cell.loss_terms, -rate)
+        take_steps(cell.unrolled_steps, (memory, *arguments))
+        step += count
+        position = (position + count) % size
+    return step
 
 
 @jit.scalar
@@ -52,6 +81,8 @@ def _advance(
     batch = cell.batch
     size = group.size
     position = ((step - origin) % group.pass_steps) * batch
+    if cell.unrolled_steps != 0:
+        return _take_steps(memory, cell, data, tables, numbers, size, position, step, until, stop)
     if cell.fused:
         samples = (packed, inputs_at, targets_at, size, position, size)
         return step + fused_steps(memory, layers, cell, samples, tables, until - step, stop)
@@ -66,7 +97,7 @@ def _advance(
         count = min(batch, size - position)
         samples = (packed, inputs_at, targets_at, size, position, count)
         noise = (group.seed, trials, (step // group.pass_steps) * size + position)
-        batch_step(memory, layers, cell, samples, tables, pointer(hyper), step, noise)
+        batch_step(memory, layers, cell, samples, tables, numbers, pointer(hyper), step, noise)
         step += 1
         position += count
         if position >= size:

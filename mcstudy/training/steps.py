@@ -10,7 +10,7 @@ from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
-from mcstudy.kernels.pack import filled, fma, item, load, store, where
+from mcstudy.kernels.pack import advance, filled, fma, item, load, store, where
 from mcstudy.training.adjust import adjust_gradients
 from mcstudy.training.data import locate
 from mcstudy.training.network import (
@@ -24,6 +24,7 @@ from mcstudy.training.network import (
     through_weights,
     times_slope,
 )
+from mcstudy.training.unrolled import batch_gradients
 
 # A literal True would make a variant of `sum_gradients`.
 UPDATE = np.bool_(True)
@@ -128,7 +129,15 @@ def sum_gradients(
 
 @jit.scalar
 def batch_step(
-    memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, hyper: Any, step: Any, noise: Any
+    memory: Any,
+    layers: Any,
+    cell: Any,
+    samples: Any,
+    tables: Any,
+    numbers: Any,
+    hyper: Any,
+    step: Any,
+    noise: Any,
 ) -> None:
     """One step on a batch: mean gradient over its samples in ascending order, then the update.
 
@@ -137,7 +146,14 @@ def batch_step(
     step; `noise` is that of `forward`, for the first sample.
     """
     first, last = cell.first_layer, cell.first_layer + cell.layers
-    sum_gradients(memory, layers, cell, samples, tables, hyper, step, noise, UPDATE)
+    if cell.unrolled_gradients != 0:
+        packed, x, y, columns, position, batch = samples
+        x, y = (x + position, y + position) if packed else (position, position)
+        own, scale = advance(numbers, cell.unrolled_numbers), 1.0 / (batch * cell.loss_terms)
+        arguments = (own, tables[0], tables[1], cell.parameters, cell.gradients, x, y, columns, batch, scale)
+        batch_gradients(cell.unrolled_gradients, (memory, *arguments))
+    else:
+        sum_gradients(memory, layers, cell, samples, tables, hyper, step, noise, UPDATE)
     if not cell.after_update:
         if cell.adjusted:
             adjust_gradients(memory, layers, cell, first, last)

@@ -1,0 +1,98 @@
+"""Which cells train by kernels of their own network, and what those kernels are told."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from mcstudy.catalog.activations import ACTIVATIONS
+from mcstudy.catalog.activations.piecewise import PIECEWISE
+from mcstudy.catalog.dispatch import activation_name
+from mcstudy.catalog.losses import LOSSES
+from mcstudy.engine.cost import trial_nanoseconds
+from mcstudy.engine.rows import Layout
+from mcstudy.kernels.layout import REAL, TABLE, TRIAL
+from mcstudy.plan import Cell, Layer
+from mcstudy.training.passes import Dense, Network
+from mcstudy.training.unrolled import gradients_address, losses_address, steps_address
+
+MOST_WEIGHTS = 100
+"""Most weights of a network that has kernels of its own; the general ones are as fast for larger ones."""
+
+
+WORTH_SECONDS = 2.0
+"""Seconds of one core that the general kernels must have to do, for others of their own to be compiled: that takes half
+a second, and then half of the time is saved, or more."""
+
+
+def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> set[str]:
+    """The ids of the cells for whose networks it pays to compile kernels, given how many trials each is to have."""
+    seconds: dict[str, float] = {}
+    names = {cell.id: _kind(cell) for cell in cells}
+    for cell in cells:
+        cost = trial_nanoseconds([cell]) * 1e-9 * trials[cell.id]
+        seconds[names[cell.id]] = seconds.get(names[cell.id], 0.0) + cost
+    return {name for name, kind in names.items() if seconds[kind] >= WORTH_SECONDS}
+
+
+def _kind(cell: Cell) -> str:
+    """Cells of one kind share their kernels."""
+    train, task = cell.settings["train"], cell.settings["task"]
+    ways = train["loss"]["name"], train["precision"], train["bias_update"], train["backward"], task["batch"] == 1
+    return repr((cell.layers, ways))
+
+
+def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
+    """Give a cell's row the addresses of its network's own kernels, where it is to have some, and their numbers.
+
+    Kernels that were never used before are compiled here.
+    """
+    loss = LOSSES[cell.settings["train"]["loss"]["name"]]
+    drawing = any(
+        layer.dropout or layer.trained or ACTIVATIONS[layer.activation["name"]].random for layer in cell.layers
+    )
+    if loss.joint or drawing or sum(layer.inputs * layer.outputs for layer in cell.layers) > MOST_WEIGHTS:
+        return
+    made = layout.layers[row["first_layer"] : row["first_layer"] + row["layers"]]
+    row["unrolled_numbers"] = len(layout.numbers)
+    layout.numbers.append(row["loss_a"])
+    for layer in made:
+        layout.numbers.extend((layer["a"], layer["b"]))
+    group = layout.group[0]
+    learned = bool(group["source"] == TABLE and not group["shuffled"] and not group["spread"])
+    if row["fused"]:
+        training = _network(cell, made, learned, row["bias_decay"], row["after_update"])
+        row["unrolled_steps"] = steps_address(training, _name(cell, training), layout.dtype)
+    elif not row["after_update"]:
+        training = _network(cell, made, learned)
+        row["unrolled_gradients"] = gradients_address(training, _name(cell, training), layout.dtype)
+    if row["labels"] == REAL:
+        checked = _network(cell, made, bool(group["source"] != TRIAL))
+        row["unrolled_losses"] = losses_address(checked, _name(cell, checked), layout.dtype)
+
+
+def _network(
+    cell: Cell, made: Sequence[dict[str, Any]], table: bool, bias_decay: bool = False, after_update: bool = False
+) -> Network:
+    loss = LOSSES[cell.settings["train"]["loss"]["name"]]
+    layers = tuple(_dense(layer, row["kind"]) for layer, row in zip(cell.layers, made, strict=True))
+    return Network(layers, loss.value, loss.gradient, loss.name == "mse", table, bias_decay, after_update)
+
+
+def _dense(layer: Layer, kind: int) -> Dense:
+    name = layer.activation["name"]
+    function = ACTIVATIONS[name].function_for(layer.activation)
+    return Dense(layer.inputs, layer.outputs, layer.biased, layer.fixed, function, kind, name not in PIECEWISE)
+
+
+def _name(cell: Cell, network: Network) -> str:
+    """What tells a network's code from all others; a digest where that is long."""
+    layers = "-".join(
+        f"{layer.inputs}{'b' * layer.biased}{'f' * layer.fixed}-"
+        f"{activation_name(ACTIVATIONS[layer.activation['name']], layer.activation)}{dense.kind}"
+        for layer, dense in zip(cell.layers, network.layers, strict=True)
+    )
+    ways = "t" * network.table + "d" * network.bias_decay + "a" * network.after_update
+    name = f"{layers}-{network.layers[-1].outputs}-{LOSSES[cell.settings['train']['loss']['name']].key}-{ways}"
+    return name if len(name) <= 80 else hashlib.sha256(name.encode()).hexdigest()[:32]
