@@ -8,6 +8,8 @@ from typing import Any
 from mcstudy.kernels.lines import Lines, lines
 from mcstudy.training.passes import SEVERAL, Dense, Grid, Network, Passes
 
+_FEW = 4
+"""Most parameters of a network so small that a processor waits for one sum before it adds the next sample's."""
 _WHOLE = 20
 """Most parameters whose gradients stay in registers from sample to sample."""
 _TOGETHER = 4
@@ -16,8 +18,9 @@ _TOGETHER = 4
 
 def gradients_loop(network: Network) -> Callable[..., None]:
     """The loop that puts `scale` times the gradient of a batch's loss at `gradients`, as `steps.sum_gradients`."""
-    few = sum(layer.parameters for layer in network.layers) <= _WHOLE
-    together, registers = (1, SEVERAL) if network.slow else (1 if few else _TOGETHER, 1)
+    parameters = sum(layer.parameters for layer in network.layers)
+    several = network.slow or parameters <= _FEW
+    together, registers = (1, SEVERAL) if several else (1 if parameters <= _WHOLE else _TOGETHER, 1)
 
     def write(
         code: Lines,
