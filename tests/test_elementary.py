@@ -275,6 +275,13 @@ def test_pairs_are_the_single_functions(dtype: Any) -> None:
     assert np.allclose(sine * sine + cosine * cosine, 1, rtol=4 * np.finfo(dtype).eps)
 
 
+@both
+def test_the_logarithm_of_normal_numbers_is_the_logarithm(dtype: Any) -> None:
+    x = np.exp2(np.random.default_rng(5).uniform(-126, 127, 10**5)).astype(dtype)
+    x = np.concatenate([x, np.array([1, 0.5, 2**0.5, 0.5**0.5, np.finfo(dtype).tiny, np.finfo(dtype).max], dtype)])
+    assert np.array_equal(apply(elementary.log_normal, x), apply(elementary.log, x))
+
+
 def digests(names: list[str], count: int) -> dict[str, str]:
     """SHA-256 of the results of functions on `count` points a range, nan spelt alike, for each precision."""
     found = {}

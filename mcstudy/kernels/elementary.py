@@ -129,7 +129,7 @@ def tanh(x: Any) -> Any:
 
 
 @jit.scalar
-def _log_normal(e: Any, f: Any) -> Any:
+def _log_reduced(e: Any, f: Any) -> Any:
     """e ln 2 + log(1 + f), for an integer e and f from sqrt(1/2) - 1 to sqrt(2) - 1."""
     rest = fma(f * f, log_polynomial(f), e * pick(e, LN2_LOW_32, LN2_LOW_64))
     return fma(e, pick(e, LN2_HIGH_32, LN2_HIGH_64), f + rest)
@@ -160,9 +160,16 @@ def log(x: Any) -> Any:
     tiny = x < pick(x, 2.0**-126, 2.0**-1022)
     bits = _from_root(where(tiny, x * pick(x, 2.0**25, 2.0**54), x))
     bias = where(tiny, pick(x, 2.0**23 + 127 + 25, 2.0**52 + 1023 + 54), pick(x, 2.0**23 + 127, 2.0**52 + 1023))
-    y = _log_normal(_exponent(bits) - bias, _fraction(bits))
+    y = _log_reduced(_exponent(bits) - bias, _fraction(bits))
     y = where(x < INF, y, x)
     return where(x > 0.0, y, where(x == 0.0, -INF, pick(x, NAN, NAN)))
+
+
+@jit.routine
+def log_normal(x: Any) -> Any:
+    """What `log` gives, for positive normal numbers alone."""
+    bits = _from_root(x)
+    return _log_reduced(_exponent(bits) - pick(x, 2.0**23 + 127, 2.0**52 + 1023), _fraction(bits))
 
 
 @jit.routine
@@ -173,7 +180,7 @@ def log1p(x: Any) -> Any:
     # (1 + x) / 2**e - 1 without the rounding of 1 + x; where 2**-e would be too small, that rounding is harmless
     scale = as_float(pick(bits, 2 * ONE_32, 2 * ONE_64) - (bits & pick(bits, EXPONENT_32, EXPONENT_64)))
     f = where(x < pick(x, 2.0**60, 2.0**120), fma(x, scale, scale - 1.0), _fraction(bits))
-    y = copysign(_log_normal(e, f), x)
+    y = copysign(_log_reduced(e, f), x)
     y = where(x < INF, y, x)
     return where(x > -1.0, y, where(x == -1.0, -INF, pick(x, NAN, NAN)))
 
@@ -185,7 +192,7 @@ def softplus(x: Any) -> Any:
     over = z > 0.41421356
     f = where(over, fma(z, 0.5, -0.5), z)
     e = where(over, pick(x, 1.0, 1.0), 0.0)
-    return where(x > 0.0, x, 0.0) + where(x != x, x, _log_normal(e, f))
+    return where(x > 0.0, x, 0.0) + where(x != x, x, _log_reduced(e, f))
 
 
 # ------------------------------------------------------------------------------------------ trigonometry

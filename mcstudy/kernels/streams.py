@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mcstudy import jit
-from mcstudy.kernels.elementary import log, sincos_turns
+from mcstudy.kernels.elementary import log_normal, sincos_turns
 from mcstudy.kernels.pack import (
     filled,
     fma,
@@ -41,20 +41,45 @@ UNITS = 65536
 
 _MULTIPLIER_0, _MULTIPLIER_1 = 0xD2511F53, 0xCD9E8D57
 _WEYL_0, _WEYL_1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
+_WORD = 0xFFFFFFFF
 ROUNDS = 7
 
 
 @jit.scalar
 def philox(key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
     """Philox4x32-7 of four counter packs (uint32) under two key words (uint32 numbers): four packs of words."""
-    for _ in range(ROUNDS):
-        high0 = multiply_high(c0, _MULTIPLIER_0)
-        low0 = c0 * _MULTIPLIER_0
-        high1 = multiply_high(c2, _MULTIPLIER_1)
-        low1 = c2 * _MULTIPLIER_1
-        c0, c1, c2, c3 = high1 ^ c1 ^ key0, low1, high0 ^ c3 ^ key1, low0
+    return _rounds(ROUNDS, key0, key1, c0, c1, c2, c3)
+
+
+@jit.scalar
+def _rounds(rounds: Any, key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
+    for _ in range(rounds):
+        high0, high1 = multiply_high(c0, _MULTIPLIER_0), multiply_high(c2, _MULTIPLIER_1)
+        c0, c1, c2, c3 = high1 ^ c1 ^ key0, c2 * _MULTIPLIER_1, high0 ^ c3 ^ key1, c0 * _MULTIPLIER_0
         key0, key1 = np.uint32(key0 + _WEYL_0), np.uint32(key1 + _WEYL_1)
     return c0, c1, c2, c3
+
+
+@jit.scalar
+def _wide_rounds(rounds: Any, key0: Any, key1: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> Any:
+    """`_rounds` of packs of uint64, whose high halves may be anything."""
+    for _ in range(rounds):
+        product0, product1 = (c0 & _WORD) * _MULTIPLIER_0, (c2 & _WORD) * _MULTIPLIER_1
+        c0, c1, c2, c3 = (product1 >> 32) ^ c1 ^ key0, product1, (product0 >> 32) ^ c3 ^ key1, product0
+        key0, key1 = np.uint32(key0 + _WEYL_0), np.uint32(key1 + _WEYL_1)
+    return c0, c1, c2, c3
+
+
+@jit.scalar
+def _first_round(seed: Any, stream: Any, block: Any) -> Any:
+    """What is the same in all lanes of the first round: the keys after it, what its two exclusive ors take, and a
+    product. The rest of that round is the same for all blocks, so a compiler moves it out of a loop over them."""
+    key0, key1 = np.uint32(seed & 0xFFFFFFFF), np.uint32((seed >> 32) & 0xFFFFFFFF)
+    product = np.uint64(block & 0xFFFFFFFF) * np.uint64(_MULTIPLIER_0)
+    upper = np.uint32(((block >> 32) & 0xFFFFFF) | (stream << 24))
+    mixed0, mixed1 = np.uint32(upper ^ key0), np.uint32(np.uint32(product >> np.uint64(32)) ^ key1)
+    low = np.uint32(product & np.uint64(_WORD))
+    return np.uint32(key0 + _WEYL_0), np.uint32(key1 + _WEYL_1), mixed0, mixed1, low
 
 
 @jit.scalar
@@ -68,14 +93,24 @@ def words(seed: Any, stream: Any, trials: Any, block: Any) -> Any:
 
 @jit.scalar
 def _words(seed: Any, stream: Any, low: Any, high: Any, block: Any) -> Any:
-    c0 = filled(low, np.uint32(block & 0xFFFFFFFF))
-    c1 = filled(low, np.uint32(((block >> 32) & 0xFFFFFF) | (stream << 24)))
-    return philox(np.uint32(seed & 0xFFFFFFFF), np.uint32((seed >> 32) & 0xFFFFFFFF), c0, c1, low, high)
+    """Philox4x32-7 of (block; its upper bits and the stream; low; high)."""
+    key0, key1, mixed0, mixed1, product = _first_round(seed, stream, block)
+    c0, c1 = multiply_high(low, _MULTIPLIER_1) ^ mixed0, low * _MULTIPLIER_1
+    return _rounds(ROUNDS - 1, key0, key1, c0, c1, high ^ mixed1, filled(low, product))
+
+
+@jit.scalar
+def _wide_words(seed: Any, stream: Any, low: Any, high: Any, block: Any) -> Any:
+    """`_words`, with trial numbers and words in packs of uint64; the high halves of the words may be anything."""
+    key0, key1, mixed0, mixed1, product = _first_round(seed, stream, block)
+    other = low * _MULTIPLIER_1
+    return _wide_rounds(ROUNDS - 1, key0, key1, (other >> 32) ^ mixed0, other, high ^ mixed1, filled(low, product))
 
 
 @jit.scalar
 def _pair(low: Any, high: Any) -> Any:
-    return widen(low) | (widen(high) << 32)
+    """64 bits of two words in the low halves of packs of uint64."""
+    return (low & _WORD) | (high << 32)
 
 
 @jit.scalar
@@ -93,61 +128,83 @@ def _unit64(bits: Any) -> Any:
 @jit.scalar
 def _normals32(a: Any, b: Any) -> Any:
     """Two standard normals of two words (Box and Muller 1958). All 32 bits of `a` count, so |x| reaches 6.7."""
-    radius = sqrt(-2.0 * log(fma(to_float(a), 2.0**-32, 2.0**-33)))
+    radius = sqrt(-2.0 * log_normal(fma(to_float(a), 2.0**-32, 2.0**-33)))
     sine, cosine = sincos_turns(to_float(to_signed(b)) * 2.0**-32)
     return radius * sine, radius * cosine
 
 
 @jit.scalar
 def _normals64(a: Any, b: Any) -> Any:
-    radius = sqrt(-2.0 * log(fma(to_float(to_signed(a >> 11)), 2.0**-53, 2.0**-54)))
+    radius = sqrt(-2.0 * log_normal(fma(to_float(to_signed(a >> 11)), 2.0**-53, 2.0**-54)))
     sine, cosine = sincos_turns(to_float(to_signed(b) >> 11) * 2.0**-53)
     return radius * sine, radius * cosine
 
 
 @jit.scalar
-def _store_between(memory: Any, at: Any, index: Any, first: Any, last: Any, value: Any) -> None:
-    if first <= index < last:
-        store(memory, at + index - first, value)
+def _store_two(memory: Any, at: Any, index: Any, first: Any, last: Any, a: Any, b: Any) -> None:
+    """Put the numbers `index` and `index` + 1 in their places, if these are from `first` to `last`."""
+    i = at + index - first
+    if first <= index:
+        store(memory, i, a)
+    if index + 1 < last:
+        store(memory, i + 1, b)
+
+
+@jit.scalar
+def _store_four(memory: Any, at: Any, index: Any, first: Any, last: Any, a: Any, b: Any, c: Any, d: Any) -> None:
+    """Likewise the four numbers from `index` on."""
+    i = at + index - first
+    if first <= index and index + 4 <= last:
+        store(memory, i, a)
+        store(memory, i + 1, b)
+        store(memory, i + 2, c)
+        store(memory, i + 3, d)
+    else:
+        if first <= index < last:
+            store(memory, i, a)
+        if first <= index + 1 < last:
+            store(memory, i + 1, b)
+        if first <= index + 2 < last:
+            store(memory, i + 2, c)
+        if first <= index + 3 < last:
+            store(memory, i + 3, d)
 
 
 @jit.routine
 def _uniforms32(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
+    low, high = load(trials, 0), load(trials, 1)
     for block in range(first // 4, (last + 3) // 4):
-        w0, w1, w2, w3 = words(seed, stream, trials, block)
-        _store_between(memory, at, 4 * block, first, last, _unit32(w0))
-        _store_between(memory, at, 4 * block + 1, first, last, _unit32(w1))
-        _store_between(memory, at, 4 * block + 2, first, last, _unit32(w2))
-        _store_between(memory, at, 4 * block + 3, first, last, _unit32(w3))
+        w0, w1, w2, w3 = _words(seed, stream, low, high, block)
+        a, b, c, d = _unit32(w0), _unit32(w1), _unit32(w2), _unit32(w3)
+        _store_four(memory, at, 4 * block, first, last, a, b, c, d)
 
 
 @jit.routine
 def _uniforms64(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
+    low, high = widen(load(trials, 0)), widen(load(trials, 1))
     for block in range(first // 2, (last + 1) // 2):
-        w0, w1, w2, w3 = words(seed, stream, trials, block)
-        _store_between(memory, at, 2 * block, first, last, _unit64(_pair(w0, w1)))
-        _store_between(memory, at, 2 * block + 1, first, last, _unit64(_pair(w2, w3)))
+        w0, w1, w2, w3 = _wide_words(seed, stream, low, high, block)
+        a, b = _unit64(_pair(w0, w1)), _unit64(_pair(w2, w3))
+        _store_two(memory, at, 2 * block, first, last, a, b)
 
 
 @jit.routine
 def _fill_normals32(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
+    low, high = load(trials, 0), load(trials, 1)
     for block in range(first // 4, (last + 3) // 4):
-        w0, w1, w2, w3 = words(seed, stream, trials, block)
-        n0, n1 = _normals32(w0, w1)
-        n2, n3 = _normals32(w2, w3)
-        _store_between(memory, at, 4 * block, first, last, n0)
-        _store_between(memory, at, 4 * block + 1, first, last, n1)
-        _store_between(memory, at, 4 * block + 2, first, last, n2)
-        _store_between(memory, at, 4 * block + 3, first, last, n3)
+        w0, w1, w2, w3 = _words(seed, stream, low, high, block)
+        a, b = _normals32(w0, w1)
+        c, d = _normals32(w2, w3)
+        _store_four(memory, at, 4 * block, first, last, a, b, c, d)
 
 
 @jit.routine
 def _fill_normals64(memory: Any, at: Any, first: Any, last: Any, seed: Any, stream: Any, trials: Any) -> None:
+    low, high = widen(load(trials, 0)), widen(load(trials, 1))
     for block in range(first // 2, (last + 1) // 2):
-        w0, w1, w2, w3 = words(seed, stream, trials, block)
-        n0, n1 = _normals64(_pair(w0, w1), _pair(w2, w3))
-        _store_between(memory, at, 2 * block, first, last, n0)
-        _store_between(memory, at, 2 * block + 1, first, last, n1)
+        w0, w1, w2, w3 = _wide_words(seed, stream, low, high, block)
+        a, b = _normals64(_pair(w0, w1), _pair(w2, w3))
+        _store_two(memory, at, 2 * block, first, last, a, b)
 
 
 _fill_uniform = by_precision(_uniforms32, _uniforms64)
@@ -188,4 +245,4 @@ def fill_units(
 @jit.scalar
 def open_unit(low: Any, high: Any) -> Any:
     """Uniform float64 on the odd multiples of 2^-53, so never 0 or 1 and symmetric about ½."""
-    return fma(to_float(to_signed(_pair(low, high) >> 12)), 2.0**-52, 2.0**-53)
+    return fma(to_float(to_signed(_pair(widen(low), widen(high)) >> 12)), 2.0**-52, 2.0**-53)
