@@ -12,7 +12,9 @@ from mcstudy import jit
 from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
+from mcstudy.kernels.gather import row_columns
 from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
+from mcstudy.kernels.sorting import sort_room
 from mcstudy.plan import Cell
 from mcstudy.training.checks import SCRATCH
 from mcstudy.training.diagnosis import scratch_count
@@ -72,7 +74,7 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
     for name, value in values.items():
         group[name] = value
     pack_bytes = dtype.itemsize * lanes
-    _place_data(group, memory, pack_bytes, task)
+    _place_data(group, memory, dtype, lanes, task)
     layers: list[dict[str, Any]] = []
     axes: list[tuple[float, float, float]] = []
     numbers: list[float] = []
@@ -80,7 +82,7 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
     noise = int(group["size"][0]) * task["n_outputs"] if task["noise"] and task["samples"] != "shared" else 0
     scratch = memory.take(max(noise, *map(_scratch, cells)))
     _place_tiles(rows, layers, memory)
-    integers = 2 + (task["size"] if group["shuffled"][0] else 0)
+    integers = 2 + (sort_room(task["size"]) if group["shuffled"][0] else 0)
     return Layout(group, rows, layers, axes, numbers, dtype, lanes, memory.size, integers, scratch)
 
 
@@ -89,7 +91,8 @@ def _scratch(cell: Cell) -> int:
     return max(SCRATCH, scratch_count([layer.outputs for layer in cell.layers]))
 
 
-def _place_data(group: np.ndarray, memory: Memory, pack_bytes: int, task: Mapping[str, Any]) -> None:
+def _place_data(group: np.ndarray, memory: Memory, dtype: np.dtype, lanes: int, task: Mapping[str, Any]) -> None:
+    pack_bytes = dtype.itemsize * lanes
     width = task["n_inputs"] + task["n_outputs"]
     batch = task["batch"]
     if task["samples"] == "fresh":
@@ -112,6 +115,9 @@ def _place_data(group: np.ndarray, memory: Memory, pack_bytes: int, task: Mappin
         group["ring"] = memory.take(size * width)
     if group["shuffled"][0]:
         group["ring"] = memory.take(size * width)
+        columns = row_columns(dtype)
+        values = -(-width // columns) * columns * size
+        group["rows"] = memory.take(values if task["samples"] == "trial" else -(-values // lanes))
         group["keys"] = 2
 
 

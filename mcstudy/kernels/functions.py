@@ -121,6 +121,11 @@ def where(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
     return pack(mask, a, b), codegen
 
 
+def smaller_and_larger(builder: Any, pack: Pack, a: Any, b: Any) -> tuple[Any, Any]:
+    """Lower the smaller and the larger of two packs of unsigned integers."""
+    return _llvm_call(builder, "umin", pack, [a, b]), _llvm_call(builder, "umax", pack, [a, b])
+
+
 def _conversion(target_of: Any, method_of: Any) -> Any:
     @intrinsic
     def convert(typingctx, a):  # type: ignore[no-untyped-def]

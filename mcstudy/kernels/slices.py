@@ -11,14 +11,13 @@ from numba.core import types
 from numba.extending import intrinsic
 
 from mcstudy import jit
-from mcstudy.kernels.memory import data_address
-from mcstudy.kernels.types import Pack, Pointer, pack_of, vector_type
+from mcstudy.kernels.memory import data_address, store_pack
+from mcstudy.kernels.types import Pack, Pointer, as_pack, pack_of, vector_type
 
 
 def slice_lanes(pack: Pack) -> int:
-    """Lanes of a slice: as many as a register has room for, or all where packs are no multiple of that."""
-    lanes = max(jit.register_bytes() * 8 // pack.element.bitwidth, 1)
-    return lanes if pack.lanes % lanes == 0 else pack.lanes
+    """Lanes of a slice: as many as a register has room for, or all of a pack where these are fewer."""
+    return int(min(jit.register_bytes() * 8 // pack.element.bitwidth, pack.lanes))
 
 
 @intrinsic
@@ -46,3 +45,35 @@ def slice_count(typingctx, array):  # type: ignore[no-untyped-def]
         return ir.Constant(ir.IntType(64), pack.lanes // slice_lanes(pack))
 
     return types.intp(array), codegen
+
+
+@intrinsic
+def store_apart(typingctx, sliced, index, step, value):  # type: ignore[no-untyped-def]
+    """Put the slices of a pack at `index`, `index` + `step` … of a pointer to slices."""
+    part, pack = pack_of(sliced), value
+    if part is None or not isinstance(pack, Pack) or pack.element != part.element:
+        return None
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        place = args[1]
+        for first in range(0, pack.lanes, part.lanes):
+            lanes = ir.Constant(ir.VectorType(ir.IntType(32), part.lanes), list(range(first, first + part.lanes)))
+            store_pack(context, builder, sliced, args[0], place, builder.shuffle_vector(args[3], args[3], lanes), part)
+            place = builder.add(place, args[2])
+        return context.get_dummy_value()
+
+    return types.void(sliced, types.intp, types.intp, value), codegen
+
+
+@intrinsic
+def lane_numbers(typingctx, like, first):  # type: ignore[no-untyped-def]
+    """`first`, `first` + 1 … as a pack of the kind that the integer pack array `like` has."""
+    pack = pack_of(like)
+    if pack is None or not isinstance(pack.element, types.Integer):
+        return None
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        numbers = ir.Constant(vector_type(pack), list(range(pack.lanes)))
+        return builder.add(as_pack(context, builder, args[1], first, pack), numbers)
+
+    return pack(like, first), codegen

@@ -14,8 +14,11 @@ import numpy as np
 
 from mcstudy import jit
 from mcstudy.catalog.dispatch import fill_targets
+from mcstudy.kernels.gather import columns_of_rows, gather_rows
 from mcstudy.kernels.layout import NORMAL, TRIAL
-from mcstudy.kernels.pack import advance, filled, fma, get, item, lane_count, load, put, store, where
+from mcstudy.kernels.pack import advance, filled, fma, get, item, lane_count, load, put, store
+from mcstudy.kernels.slices import lane_numbers, slice_count, slices, store_apart
+from mcstudy.kernels.sorting import sort
 from mcstudy.kernels.streams import NOISE, ORDER, fill_normal, fill_uniform, words
 
 
@@ -90,35 +93,22 @@ def add_noise(memory: Any, group: Any, targets_at: Any, first: Any, samples: Any
             store(memory, at, fma(load(memory, scratch + s * width + k), group.noise, load(memory, at)))
 
 
-@jit.scalar
-def _sort(keys: Any, at: Any, count: Any) -> None:
-    """Sort `count` packs of unsigned integers lane by lane, ascending (Batcher's odd-even merge sort)."""
-    span = 1
-    while span < count:
-        step = span
-        while step >= 1:
-            for start in range(step % span, count - step, 2 * step):
-                for i in range(start, min(start + step, count - step)):
-                    if (i & (2 * span - 1)) + step < 2 * span:  # both in one run of 2 · span
-                        a, b = load(keys, at + i), load(keys, at + i + step)
-                        store(keys, at + i, where(a < b, a, b))
-                        store(keys, at + i + step, where(a < b, b, a))
-            step //= 2
-        span *= 2
-
-
 @jit.routine
-def draw_order(keys: Any, at: Any, group: Any, number: Any, trials: Any) -> Any:
-    """Draw each trial's order for pass `number`: after it, the low bits of the packs at `at` … are sample numbers.
+def draw_order(keys: Any, group: Any, number: Any, trials: Any) -> Any:
+    """Draw each trial's order for pass `number`: after it, low bits of the sort keys are sample numbers.
 
     The order is that of random words whose low bits are replaced by the sample's number, so it is
-    ``argsort(words >> bits, kind="stable")`` in NumPy's terms. Returns the mask of the low bits.
+    ``argsort(words >> bits, kind="stable")`` in NumPy's terms. Returns (mask of the low bits, place of the first key,
+    room): the keys are slices, `room` of them for the first slice of lanes, then as many for the next.
     """
     size = group.size
+    sliced, parts = slices(keys, keys), slice_count(keys)
+    at = group.keys * parts
     mask = 1
     while mask < size:
         mask *= 2
     mask -= 1
+    room = max(mask + 1, 4)
     first = number * size
     for block in range(first // 4, (first + size + 3) // 4):
         w0, w1, w2, w3 = words(group.seed, ORDER, trials, block)
@@ -126,36 +116,51 @@ def draw_order(keys: Any, at: Any, group: Any, number: Any, trials: Any) -> Any:
             i = 4 * block + j - first
             if 0 <= i < size:
                 word = w0 if j == 0 else w1 if j == 1 else w2 if j == 2 else w3
-                store(keys, at + i, (word & (0xFFFFFFFF ^ mask)) | i)
-    _sort(keys, at, size)
-    return mask
+                store_apart(sliced, at + i, room, (word & (0xFFFFFFFF ^ mask)) | i)
+    for part in range(parts):
+        sort(sliced, at + part * room, size, room)
+    return mask, at, room
+
+
+@jit.scalar
+def _make_rows(memory: Any, group: Any, table_inputs: Any, table_targets: Any) -> None:
+    """Copy the samples that are shuffled into rows: of each trial by itself, or of the table."""
+    size, inputs = group.size, group.inputs
+    columns = columns_of_rows(memory)
+    for k in range(inputs + group.outputs):
+        for s in range(size):
+            if group.source == TRIAL:
+                for lane in range(lane_count(memory)):
+                    row = (k // columns * lane_count(memory) + lane) * size + s
+                    put(memory, group.rows, row * columns + k % columns, get(memory, group.base + k * size + s, lane))
+            else:
+                value = item(table_inputs, k * size + s) if k < inputs else item(table_targets, (k - inputs) * size + s)
+                put(memory, group.rows, (k // columns * size + s) * columns + k % columns, value)
 
 
 @jit.routine
 def shuffle(
     memory: Any, keys: Any, group: Any, number: Any, trials: Any, table_inputs: Any, table_targets: Any
 ) -> None:
-    """Fill the ring with the samples in each trial's order of pass `number`."""
-    mask = draw_order(keys, group.keys, group, number, trials)
-    size, inputs, outputs = group.size, group.inputs, group.outputs
-    ring, base, first = group.ring, group.base, group.keys
-    lanes = lane_count(memory)
-    if group.source == TRIAL:
-        for s in range(size):
-            for k in range(inputs + outputs):
-                for lane in range(lanes):
-                    i = np.int64(get(keys, first + s, lane)) & mask
-                    put(memory, ring + k * size + s, lane, get(memory, base + k * size + i, lane))
-    else:
-        for s in range(size):
-            for k in range(inputs):
-                for lane in range(lanes):
-                    i = np.int64(get(keys, first + s, lane)) & mask
-                    put(memory, ring + k * size + s, lane, item(table_inputs, k * size + i))
-            for k in range(outputs):
-                for lane in range(lanes):
-                    i = np.int64(get(keys, first + s, lane)) & mask
-                    put(memory, ring + (inputs + k) * size + s, lane, item(table_targets, k * size + i))
+    """Fill the ring with the samples in each trial's order of pass `number`; pass 0 comes first."""
+    if number == 0:
+        _make_rows(memory, group, table_inputs, table_targets)
+    mask, at, room = draw_order(keys, group, number, trials)
+    size, width = group.size, group.inputs + group.outputs
+    columns, own = columns_of_rows(memory), group.source == TRIAL
+    sets = lane_count(memory) if own else 1
+    to, chosen, parts = slices(memory, memory), slices(keys, memory), slice_count(memory)
+    share = parts // slice_count(keys)  # of the slices of the memory, which may have fewer lanes
+    for part in range(parts):
+        key = (at + part // share * room) * share + part % share
+        start = lane_numbers(chosen, part * lane_count(to)) * size if own else filled(chosen, 0)
+        for i in range(key, key + size * share, share):
+            store(chosen, i, (load(chosen, i) & mask) + start)
+        for k in range(0, width, columns):
+            first = group.rows * lane_count(memory) // columns + k // columns * sets * size
+            place = (group.ring + k * size) * parts + part
+            for s in range(size):
+                gather_rows(to, place + s * parts, size * parts, width - k, memory, first, chosen, key + s * share)
 
 
 @jit.scalar

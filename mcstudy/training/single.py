@@ -12,6 +12,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.kernels.layout import FRESH
 from mcstudy.kernels.pack import filled, get, item, lane_count, load, pointer, put, store, where
+from mcstudy.kernels.slices import slices
 from mcstudy.kernels.streams import DATA
 from mcstudy.training.data import add_noise, draw_order, draw_samples, put_trial
 from mcstudy.training.evaluation import draw_points, tile_forward
@@ -122,7 +123,8 @@ def draw_orders(integer_packs: Any, groups: Any, trial: Any, orders: Any) -> Non
     """Draw the orders of a trial's first passes: `orders` (passes, samples) int64 is filled with sample numbers."""
     keys, group = pointer(integer_packs), groups[0]
     _set_trial(keys, trial)
+    sliced = slices(keys, keys)
     for number in range(orders.shape[0]):
-        mask = draw_order(keys, group.keys, group, number, keys)
+        mask, at, _ = draw_order(keys, group, number, keys)
         for s in range(orders.shape[1]):
-            orders[number, s] = np.int64(get(keys, group.keys + s, 0)) & mask
+            orders[number, s] = np.int64(get(sliced, at + s, 0)) & mask
