@@ -12,7 +12,7 @@ from mcstudy import jit
 from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
-from mcstudy.kernels.gather import row_columns
+from mcstudy.kernels.gather import ROW_BYTES, row_columns, row_step
 from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
 from mcstudy.kernels.sorting import sort_room
 from mcstudy.plan import Cell
@@ -115,9 +115,10 @@ def _place_data(group: np.ndarray, memory: Memory, dtype: np.dtype, lanes: int, 
         group["ring"] = memory.take(size * width)
     if group["shuffled"][0]:
         group["ring"] = memory.take(size * width)
-        columns = row_columns(dtype)
-        values = -(-width // columns) * columns * size
-        group["rows"] = memory.take(values if task["samples"] == "trial" else -(-values // lanes))
+        sets = lanes if task["samples"] == "trial" else 1
+        group["row_step"] = row_step(size)
+        rows = -(-width // row_columns(dtype)) * sets * row_step(size)
+        group["rows"] = memory.take(-(-rows * ROW_BYTES // pack_bytes))
         group["keys"] = 2
 
 

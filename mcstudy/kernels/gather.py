@@ -26,6 +26,12 @@ def row_columns(dtype: Any) -> int:
     return int(ROW_BYTES // dtype.itemsize)
 
 
+def row_step(count: int) -> int:
+    """Rows to leave between the first rows of sets of `count` rows, so that rows of equal number do not compete for
+    the same places in a cache: an odd number of its lines, of 64 bytes."""
+    return 4 * (-(-count // 4) | 1)
+
+
 def _columns(pack: Pack) -> int:
     return ROW_BYTES * 8 // int(pack.element.bitwidth)
 
@@ -97,10 +103,12 @@ def gather_rows(typingctx, to, at, step, count, rows, start, keys, key):  # type
             row = builder.load(builder.gep(first, [builder.zext(number, ir.IntType(64))], inbounds=True))
             row.align = ROW_BYTES
             found.append(row)
-        for c, column in enumerate(_transposed(builder, found, columns)):
-            with builder.if_then(builder.icmp_signed("<", ir.IntType(64)(c), args[3])):
-                index = builder.add(args[1], builder.mul(args[2], ir.IntType(64)(c)))
-                store_pack(context, builder, to, args[0], index, column, pack)
+        # without branches: columns from `count` on go where the last one is put after them
+        last = builder.sub(args[3], ir.IntType(64)(1))
+        for c, column in reversed(list(enumerate(_transposed(builder, found, columns)))):
+            number = ir.IntType(64)(c)
+            number = builder.select(builder.icmp_signed("<", number, last), number, last)
+            store_pack(context, builder, to, args[0], builder.add(args[1], builder.mul(args[2], number)), column, pack)
         return context.get_dummy_value()
 
     return types.void(to, types.intp, types.intp, types.intp, rows, types.intp, keys, types.intp), codegen

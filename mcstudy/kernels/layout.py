@@ -128,6 +128,7 @@ GROUP = np.dtype(
         ("base", np.int64),  # likewise, in the order drawn, where `shuffled` fills the ring from it
         ("clean", np.int64),  # address of the targets of `base` without noise
         ("rows", np.int64),  # address of `base`, or of the table, in rows of values of a sample, where `shuffled`
+        ("row_step", np.int64),  # rows from a trial's first to the next trial's
         ("keys", np.int64),  # address in the integer memory of the sort keys of a pass
         ("pass_steps", np.int64),  # steps of a pass
     ]

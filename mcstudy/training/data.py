@@ -125,17 +125,22 @@ def draw_order(keys: Any, group: Any, number: Any, trials: Any) -> Any:
 @jit.scalar
 def _make_rows(memory: Any, group: Any, table_inputs: Any, table_targets: Any) -> None:
     """Copy the samples that are shuffled into rows: of each trial by itself, or of the table."""
-    size, inputs = group.size, group.inputs
-    columns = columns_of_rows(memory)
-    for k in range(inputs + group.outputs):
+    size, inputs, step = group.size, group.inputs, group.row_step
+    width, columns, lanes = inputs + group.outputs, columns_of_rows(memory), lane_count(memory)
+    for first in range(0, width, columns):
+        last = min(first + columns, width)
         for s in range(size):
             if group.source == TRIAL:
-                for lane in range(lane_count(memory)):
-                    row = (k // columns * lane_count(memory) + lane) * size + s
-                    put(memory, group.rows, row * columns + k % columns, get(memory, group.base + k * size + s, lane))
+                for lane in range(lanes):
+                    row = first * lanes * step + (lane * step + s) * columns
+                    for k in range(first, last):
+                        put(memory, group.rows, row + k - first, get(memory, group.base + k * size + s, lane))
             else:
-                value = item(table_inputs, k * size + s) if k < inputs else item(table_targets, (k - inputs) * size + s)
-                put(memory, group.rows, (k // columns * size + s) * columns + k % columns, value)
+                for k in range(first, last):
+                    value = (
+                        item(table_inputs, k * size + s) if k < inputs else item(table_targets, (k - inputs) * size + s)
+                    )
+                    put(memory, group.rows, first * step + s * columns + k - first, value)
 
 
 @jit.routine
@@ -153,11 +158,11 @@ def shuffle(
     share = parts // slice_count(keys)  # of the slices of the memory, which may have fewer lanes
     for part in range(parts):
         key = (at + part // share * room) * share + part % share
-        start = lane_numbers(chosen, part * lane_count(to)) * size if own else filled(chosen, 0)
+        start = lane_numbers(chosen, part * lane_count(to)) * group.row_step if own else filled(chosen, 0)
         for i in range(key, key + size * share, share):
             store(chosen, i, (load(chosen, i) & mask) + start)
         for k in range(0, width, columns):
-            first = group.rows * lane_count(memory) // columns + k // columns * sets * size
+            first = group.rows * lane_count(memory) // columns + k // columns * sets * group.row_step
             place = (group.ring + k * size) * parts + part
             for s in range(size):
                 gather_rows(to, place + s * parts, size * parts, width - k, memory, first, chosen, key + s * share)
