@@ -1,0 +1,93 @@
+"""Kernels of single networks give the bytes of the general ones, and are made where they are worth it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import walk
+
+from mcstudy.engine import threads, unrolling
+from mcstudy.engine.program import build
+from mcstudy.engine.sharing import groups
+from mcstudy.engine.threads import Unit, UnitResult, run_unit
+from mcstudy.plan import Cell, Plan, make_plan
+
+TRIALS = 70
+ADDRESSES = "unrolled_steps", "unrolled_gradients", "unrolled_losses"
+USUAL = {"activations, float32", "ways, sequential, float32", "tasks, trial, float64"}
+MOST_CELLS = 6
+
+
+def trained(plan: Plan, cells: tuple[Cell, ...], unrolled: set[str]) -> list[UnitResult]:
+    program = build(cells, plan.tables, unrolled)
+    return run_unit(Unit(program, 0, TRIALS), program.memory(), np.zeros(1, np.int64), traced=True)
+
+
+def assert_same(plan: Plan, most: int) -> set[str]:
+    """Both kinds of kernels train alike; returns which of the addresses there were."""
+    met: set[str] = set()
+    for group in groups(plan.cells[:: max(1, len(plan.cells) // most)]):
+        unrolled = {cell.id for cell in group}
+        [table] = [build(group, plan.tables, unrolled).cell_table]
+        met |= {name for name in ADDRESSES if np.any(table[name])}
+        for usual, own in zip(trained(plan, group, set()), trained(plan, group, unrolled), strict=True):
+            for name, column in usual.rows.items():
+                assert column.tobytes() == own.rows[name].tobytes(), (own.cell.label, name)
+            assert usual.history.tobytes() == own.history.tobytes()
+            assert usual.trace.tobytes() == own.trace.tobytes()
+    return met
+
+
+@pytest.mark.parametrize("name", sorted(USUAL))
+def test_they_give_the_same_bytes(name: str, tmp_path: Path) -> None:
+    met = assert_same(make_plan(walk.studies(tmp_path)[name]), MOST_CELLS)
+    assert "unrolled_losses" in met
+    assert len(met) > 1
+
+
+@pytest.mark.slow
+def test_they_give_the_same_bytes_everywhere(tmp_path: Path) -> None:
+    met = set[str]()
+    for study in walk.studies(tmp_path).values():
+        met |= assert_same(make_plan(study), 1000)
+    assert met == set(ADDRESSES)
+
+
+def settings(**sections: Any) -> dict[str, Any]:
+    return walk.changed(study={"name": "own", "seed": 3, "trials": 100}, **sections)
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"network": {"hidden": [12, 12]}},
+        {"network": {"dropout": 0.2}},
+        {"network": {"activation": "prelu"}},
+        {"network": {"activation": "rrelu"}},
+    ],
+)
+def test_large_and_random_networks_have_none(sections: dict[str, Any]) -> None:
+    plan = make_plan(walk.Study.model_validate(settings(**sections)))
+    [row] = build(plan.cells, plan.tables, {plan.cells[0].id}).cell_table
+    assert not any(row[name] for name in ADDRESSES)
+
+
+def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(
+        walk.Study.model_validate(settings(vary={"init": ["normal", "he_normal"], "network.bias": [True, False]}))
+    )
+    [cost] = {threads.trial_nanoseconds([cell]) * 1e-9 for cell in plan.cells[::2]}
+    ids = [cell.id for cell in plan.cells]
+    alike = {cell.id for cell in plan.cells if cell.labels["network.bias"] == "true"}
+    enough = int(unrolling.WORTH_SECONDS / cost)
+    assert unrolling.worth_unrolling(plan.cells, dict.fromkeys(ids, enough)) == set(ids)
+    assert unrolling.worth_unrolling(plan.cells, dict.fromkeys(ids, enough // 3)) == set()
+    some = unrolling.worth_unrolling(plan.cells, {name: enough if name == min(alike) else 1 for name in ids})
+    assert some == alike  # cells with one network share its kernels
+    monkeypatch.setattr(unrolling, "WORTH_SECONDS", 0.0)
+    missing = {name: [(0, 100)] for name in ids}
+    made = [unit.program for unit in threads.units(plan.cells, plan.tables, missing, 1)]
+    assert all(np.all(program.cell_table["unrolled_losses"]) for program in made)
