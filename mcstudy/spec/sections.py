@@ -17,7 +17,7 @@ from mcstudy.spec.parts import PartSettings, part
 class Strict(BaseModel):
     """A table that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False, defer_build=True)
 
 
 class Weights(Strict):
