@@ -97,6 +97,7 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
     """
     known = statistics.tallies(plan, store, trials)
     rates, method = statistics.rates(plan, store, trials, known), statistics.method_of(plan)
+    restarts, times = statistics.restarts_and_times(plan, known)
     frames: dict[str, Any] = {
         "rates.csv": rates,
         "rates": statistics.anytime(rates),
@@ -104,8 +105,8 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
         "losses": statistics.losses(plan, store, trials),
         "axes": statistics.axes(plan, known),
         "effects": statistics.effects(plan, known),
-        "restarts": statistics.restarts(plan, known),
-        "times": statistics.times(plan, known),
+        "restarts": restarts,
+        "times": times,
         "comparisons": statistics.comparisons(plan, known, method),
         "judge": statistics.Judge.of(plan, known, method),
     }

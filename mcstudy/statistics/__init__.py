@@ -18,7 +18,7 @@ from mcstudy.statistics.frames import (
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.judge import DIFFERENT, Judge, Side
 from mcstudy.statistics.tally import Tally, tallies, tally
-from mcstudy.statistics.waiting import restarts, times
+from mcstudy.statistics.waiting import restarts, restarts_and_times, times
 from mcstudy.sums import CAUSES
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "percent_decimals",
     "rates",
     "restarts",
+    "restarts_and_times",
     "sequences",
     "stopping",
     "tallies",

@@ -11,6 +11,7 @@ the whole budget). It is estimated by the steps that all trials took up to c ove
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Final, NamedTuple
 
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 _NEWTON, _ROUNDS = 60, 60
+_TOGETHER: Final = 1 << 14
+"""Most numbers of a matrix that several cells share: as many as a core's cache holds a few times."""
 _CLOSE: Final = 1e-6
 
 
@@ -55,6 +58,14 @@ def _sums(steps: Array, counts: Array, cuts: Array) -> tuple[Array, Array]:
     return many[place], spent[place]
 
 
+class Asked(NamedTuple):
+    """What an interval is asked for: of the trials of one cell, for each of some cut-offs, at a level."""
+
+    ends: Ends
+    cuts: Array
+    level: float
+
+
 def expected_limits(ends: Ends, cuts: Array, level: float) -> tuple[Array, Array]:
     """An interval of `expected` for each cut-off by itself.
 
@@ -72,21 +83,64 @@ def expected_limits(ends: Ends, cuts: Array, level: float) -> tuple[Array, Array
     Returns:
         The lower and the upper ends; inf above where nothing converged.
     """
-    tail = NormalDist().inv_cdf(0.5 + level / 2)
-    steps, counts, ended, ended_counts, trials = ends
-    atoms = np.concatenate([steps, ended, [0.0]])
-    success = np.concatenate([np.ones(len(steps)), np.zeros(len(ended) + 1)])
-    many = np.concatenate([counts, ended_counts, [0.0]])
-    # A row for each cut-off; the last column holds the trials that ran up to it.
+    return limits([Asked(ends, cuts, level)])[0]
+
+
+def limits(asked: Sequence[Asked]) -> list[tuple[Array, Array]]:
+    """`expected_limits` of many cells: small ones together, which takes a tenth of the time."""
+    found: list[tuple[Array, Array]] = []
+    lot: list[_Rows] = []
+    for rows in map(_rows, asked):
+        if lot and sum(part.weight.size for part in lot) + rows.weight.size > _TOGETHER:
+            found += _solved(lot)
+            lot = []
+        lot.append(rows)
+    return found + (_solved(lot) if lot else [])
+
+
+class _Rows(NamedTuple):
+    """Sums Σ w G / Σ x G, a row for the lower end at each cut-off, then one for the upper: their quantile is sought.
+
+    Attributes:
+        spent, success, weight: (rows, atoms) w, x, and the shapes of the gamma variables G.
+        tail: (rows,) normal scores of the quantiles.
+    """
+
+    spent: Array
+    success: Array
+    weight: Array
+    tail: Array
+
+
+def _rows(asked: Asked) -> _Rows:
+    steps, counts, ended, ended_counts, trials = asked.ends
+    cuts, size = asked.cuts, len(asked.cuts)
+    # The last column but one holds the trials that ran up to the cut-off, the last the best trial there can be.
+    atoms = np.concatenate([steps, ended, [0.0, 0.0]])
+    success = np.concatenate([np.ones(len(steps)), np.zeros(len(ended) + 1), [1.0]])
+    many = np.concatenate([counts, ended_counts, [0.0, 0.0]])
     weight = np.where(atoms <= cuts[:, None], many, 0.0)
-    weight[:, -1] = trials - weight[:, :-1].sum(axis=1)
+    weight[:, -2] = trials - weight[:, :-2].sum(axis=1)
     spent = np.where(weight > 0, atoms, 0.0)
-    spent[:, -1] = cuts
-    one = np.ones(len(cuts))[:, None]
-    upper = np.hstack([weight[:, :-1], weight[:, -1:] + 1])
-    high = _quantile(spent, np.broadcast_to(success, spent.shape), upper, tail)
-    more = np.hstack([spent, 0 * one]), np.broadcast_to(np.append(success, 1.0), (len(cuts), len(atoms) + 1))
-    return _quantile(*more, np.hstack([weight, one]), -tail), high
+    spent[:, -2] = cuts
+    weight = np.concatenate([weight, weight])
+    weight[:size, -1] = 1
+    weight[size:, -2] += 1
+    score = NormalDist().inv_cdf(0.5 + asked.level / 2)
+    tail = np.repeat([-score, score], size)
+    return _Rows(np.concatenate([spent, spent]), np.broadcast_to(success, weight.shape), weight, tail)
+
+
+def _solved(lot: Sequence[_Rows]) -> list[tuple[Array, Array]]:
+    width = max(rows.weight.shape[1] for rows in lot)
+
+    def together(parts: Sequence[Array]) -> Array:
+        return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
+
+    spent, success, weight, tail = zip(*lot, strict=True)
+    found = _quantile(together(spent), together(success), together(weight), np.concatenate(tail))
+    parts = np.split(found, np.cumsum([len(part) for part in tail])[:-1])
+    return [(part[: len(part) // 2], part[len(part) // 2 :]) for part in parts]
 
 
 def simultaneous(ends: Ends, cuts: Array, most: float) -> float:
@@ -123,26 +177,27 @@ def simultaneous(ends: Ends, cuts: Array, most: float) -> float:
     return min(most, math.erf(brentq(excess, 1, 10) / math.sqrt(2)))
 
 
-def _quantile(spent: Array, success: Array, weight: Array, tail: float) -> Array:
-    """The normal score's quantile of Σ w G / Σ x G with gamma variables G of the shapes `weight`, for each row."""
+def _quantile(spent: Array, success: Array, weight: Array, tail: Array) -> Array:
+    """The quantile of Σ w G / Σ x G of a normal score, with gamma variables G of the shapes `weight`, for each row."""
     have = (weight * success).sum(axis=1)
     used = (weight * spent).sum(axis=1)
     found = np.where(have > 0, 0.0, np.inf)
     rows = np.flatnonzero((have > 0) & (used > 0))
     if not len(rows):
         return found
-    spent, success, weight = spent[rows], success[rows], weight[rows]
+    spent, success, weight, tail = spent[rows], success[rows], weight[rows], tail[rows]
     center = np.log(used[rows] / have[rows])
     z = spent / np.exp(center)[:, None] - success
     error = np.sqrt((weight * z * z).sum(axis=1)) / have[rows]
     # The score is close to (distance / error), so a secant from there is soon at the end.
     before, last = np.zeros((2, len(rows)))
-    now = np.minimum(abs(tail) * error, 3.0)
-    sign = 1.0 if tail > 0 else -1.0
+    now = np.minimum(np.abs(tail) * error, 3.0)
+    sign = np.sign(tail)
     todo = np.arange(len(rows))
     for _ in range(_ROUNDS):
-        value = sign * _score(spent[todo], success[todo], weight[todo], center[todo] + sign * now[todo])
-        missing = abs(tail) - value
+        side = sign[todo]
+        value = side * _score(spent[todo], success[todo], weight[todo], center[todo] + side * now[todo])
+        missing = np.abs(tail[todo]) - value
         left = np.abs(missing) > _CLOSE
         todo, value, missing = todo[left], value[left], missing[left]
         if not len(todo):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,6 +48,7 @@ class _Cell:
     low: Array
     high: Array
     best: int | None
+    whole: Estimate
 
     @property
     def possible(self) -> NDArray[np.bool_]:
@@ -71,21 +72,29 @@ def restarts(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    frames = []
-    for cell in plan.cells:
-        found = _cell(cell, known[cell.id])
-        columns = {
-            "trials": found.sums.trials,
+    return _restarts_of(plan, _cells(plan, known))
+
+
+def _restarts_of(plan: Plan, cells: Sequence[_Cell]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns: dict[str, list[Any]] = {}
+    for cell, found in zip(plan.cells, cells, strict=True):
+        size = len(found.cuts)
+        part = {
+            **{name: np.full(size, value, object) for name, value in named(plan, cell).items()},
+            "trials": np.full(size, found.sums.trials),
             "step": found.cuts.astype(np.int64),
             "share": _done(found.sums, found.cuts) / found.sums.trials,
             "ert": found.cost,
             "ert_low": found.low,
             "ert_high": found.high,
-            "best": np.arange(len(found.cuts)) == (-1 if found.best is None else found.best),
+            "best": np.arange(size) == (-1 if found.best is None else found.best),
             "possible": found.possible,
         }
-        frames.append(pd.DataFrame({**named(plan, cell), **columns}))
-    return pd.concat(frames, ignore_index=True)
+        for name, values in part.items():
+            columns.setdefault(name, []).append(values)
+    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
 
 
 def times(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
@@ -117,26 +126,53 @@ def times(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
         - ert_cutoff, restarts_99_cutoff, steps_99_cutoff: the same numbers with that cut-off. Their intervals are
           simultaneous over all cut-offs, so they hold although the cut-off was chosen by the same trials.
     """
+    return _times_of(plan, _cells(plan, known))
+
+
+def _times_of(plan: Plan, cells: Sequence[_Cell]) -> pd.DataFrame:
     import pandas as pd
 
-    return pd.DataFrame([{**named(plan, cell), **_row(_cell(cell, known[cell.id]))} for cell in plan.cells])
+    return pd.DataFrame([{**named(plan, cell), **_row(found)} for cell, found in zip(plan.cells, cells, strict=True)])
 
 
-def _cell(cell: Cell, sums: Tally) -> _Cell:
-    budget, every = cell.settings["train"]["steps"], cell.settings["converge"]["every"]
+def restarts_and_times(plan: Plan, known: Mapping[str, Tally]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both frames: what is slow about either, the intervals at the cut-offs, is the same for both."""
+    cells = _cells(plan, known)
+    return _restarts_of(plan, cells), _times_of(plan, cells)
+
+
+def _cells(plan: Plan, known: Mapping[str, Tally]) -> list[_Cell]:
+    """Every cell's cut-offs, and the intervals of what they cost."""
+    cuts = [_cut_offs(cell, known[cell.id]) for cell in plan.cells]
+    asked = []
+    for cell, (_, at) in zip(plan.cells, cuts, strict=True):
+        sums = known[cell.id]
+        ends = _merged(_ends(sums), at)
+        level = ratios.simultaneous(ends, at, local_level(sums.trials, cell.checks))
+        asked += [ratios.Asked(ends, at, level), ratios.Asked(ends, at[-1:], LEVEL)]
+    limits = [(_rounded(low), _rounded(high)) for low, high in ratios.limits(asked)]
+    found = []
+    for i, (cell, (chosen, at)) in enumerate(zip(plan.cells, cuts, strict=True)):
+        sums = known[cell.id]
+        cost = ratios.expected(_ends(sums), at)
+        best = None if chosen is None else int(np.searchsorted(at, chosen))
+        (low, high), (whole_low, whole_high) = limits[2 * i : 2 * i + 2]
+        whole = float(cost[-1]), float(whole_low[0]), float(whole_high[0])
+        every = cell.settings["converge"]["every"]
+        found.append(_Cell(sums, int(at[-1]), every, cell.checks, at, cost, low, high, best, whole))
+    return found
+
+
+def _cut_offs(cell: Cell, sums: Tally) -> tuple[float | None, Array]:
+    """The best cut-off, None without a success, and all that are looked at; the last of them is the budget."""
+    budget = cell.settings["train"]["steps"]
     ends = _ends(sums)
     # Only where something converges can the least be; and no training at all is no cut-off.
     likely = np.append(ends.steps[ends.steps > 0], float(budget))
     cost = ratios.expected(ends, likely)
-    chosen = None if np.isinf(cost).all() else likely[len(cost) - 1 - int(np.argmin(cost[::-1]))]
+    chosen = None if np.isinf(cost).all() else float(likely[len(cost) - 1 - int(np.argmin(cost[::-1]))])
     cuts = some_checks(cell, sums, CUT_OFFS).astype(np.float64)
-    cuts = np.unique(np.append(cuts[cuts > 0], [budget if chosen is None else chosen, budget]))
-    ends = _merged(ends, cuts)
-    level = ratios.simultaneous(ends, cuts, local_level(sums.trials, cell.checks))
-    low, high = ratios.expected_limits(ends, cuts, level)
-    cost = ratios.expected(_ends(sums), cuts)
-    best = None if chosen is None else int(np.searchsorted(cuts, chosen))
-    return _Cell(sums, budget, every, cell.checks, cuts, cost, _rounded(low), _rounded(high), best)
+    return chosen, np.unique(np.append(cuts[cuts > 0], [budget if chosen is None else chosen, budget]))
 
 
 def _ends(sums: Tally) -> ratios.Ends:
@@ -176,7 +212,7 @@ def _row(cell: _Cell) -> dict[str, Any]:
     survival = kaplan_meier(sums.steps, sums.counts, sums.diverged_steps, sums.diverged_counts, trials)
     row |= _columns("km_median", median(survival))
     tries = _restarts(converged / trials, *clopper_pearson(converged, trials))
-    row |= _columns("ert", _whole(cell)) | _columns("restarts_99", tries)
+    row |= _columns("ert", cell.whole) | _columns("restarts_99", tries)
     row |= _columns("steps_99", _steps(cell, budget))
     possible = np.flatnonzero(cell.possible)
     first, last = int(possible[0]), int(possible[-1])
@@ -200,13 +236,6 @@ def _row(cell: _Cell) -> dict[str, Any]:
 
 def _columns(name: str, found: Estimate) -> dict[str, float]:
     return dict(zip((name, f"{name}_low", f"{name}_high"), map(float, found), strict=True))
-
-
-def _whole(cell: _Cell) -> Estimate:
-    """Expected steps per success at the whole budget, with an interval of its own."""
-    ends = _merged(_ends(cell.sums), cell.cuts)
-    low, high = ratios.expected_limits(ends, np.array([float(cell.budget)]), LEVEL)
-    return float(cell.cost[-1]), float(_rounded(low)[0]), float(_rounded(high)[0])
 
 
 def _done(sums: Tally, cuts: Array) -> NDArray[np.int64]:
