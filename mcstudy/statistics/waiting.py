@@ -70,8 +70,6 @@ def restarts(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
         once, in 95 %), best (the cut-off of the least ert; none without success), possible (whether it may be the
         best): a row per cell and check after step 0, or for about `CUT_OFFS` of them.
     """
-    import pandas as pd
-
     return _restarts_of(plan, _cells(plan, known))
 
 
