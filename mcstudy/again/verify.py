@@ -16,7 +16,8 @@ from mcstudy.again.folder import Run
 from mcstudy.engine.chosen import chosen_units
 from mcstudy.engine.recorder import Recorder
 from mcstudy.engine.run import Progress
-from mcstudy.engine.threads import UnitResult, available_threads, run_units, units
+from mcstudy.engine.threads import UnitResult, available_threads, run_units
+from mcstudy.engine.work import Work
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
 from mcstudy.plan import Cell
@@ -148,7 +149,7 @@ def _compared(run: Run, cell: Cell, shard: Shard, progress: Progress) -> str:
     store = MemoryStore()
     recorder = Recorder(store, progress.advance, summaries=True)
     first, last = shard[:2]
-    work = units([cell], run.tables([cell]), {cell.id: [(first, last)]}, available_threads())
+    work = Work([cell], run.tables([cell]), {cell.id: [(first, last)]}, available_threads())
     run_units(work, available_threads(), recorder.receive, progress.idle)
     recorder.flush(True)
     stored = sums.read(run.store, shard)

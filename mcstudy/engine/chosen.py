@@ -9,7 +9,7 @@ import numpy as np
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import build
 from mcstudy.engine.sharing import groups
-from mcstudy.engine.threads import UNIT_SECONDS, Unit, lots, whole_packs
+from mcstudy.engine.work import UNIT_SECONDS, Unit, lots, whole_packs
 from mcstudy.plan import Cell, Table
 
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from mcstudy.engine.program import kept_trials
 from mcstudy.engine.recorder import Recorder, gaps
-from mcstudy.engine.threads import UnitResult, available_threads, run_units, units
+from mcstudy.engine.threads import UnitResult, available_threads, run_units
+from mcstudy.engine.work import Work
 from mcstudy.errors import RunError
 from mcstudy.plan import Cell, Plan, Trials
 from mcstudy.signals import deferred
@@ -143,7 +144,7 @@ def train(
                 progress.start(missing.rows, sum(counts.values()), rounds is not None)
                 started = True
             if rows:
-                run_units(units(plan.cells, plan.tables, ranges, threads, unit_trials), threads, take, progress.idle)
+                run_units(Work(plan.cells, plan.tables, ranges, threads, unit_trials), threads, take, progress.idle)
                 trained += rows
             before = dict(wanted)
         complete = True

@@ -6,52 +6,31 @@ and the size of units are free.
 
 from __future__ import annotations
 
-import heapq
 import math
 import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mcstudy.engine.columns import looked_up, noted, wants_finals
-from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.failures import failed
-from mcstudy.engine.program import Program, build, kept_trials
-from mcstudy.engine.sharing import groups
-from mcstudy.engine.unrolling import worth_unrolling
+from mcstudy.engine.program import Program, kept_trials
+from mcstudy.engine.work import Unit, Work
 from mcstudy.errors import StudyError
-from mcstudy.plan import Cell, Table
+from mcstudy.plan import Cell
 
-UNIT_SECONDS = 0.5
-UNITS_PER_THREAD = 16
-MOST_PACKS = 2048
+__all__ = ["Unit", "UnitResult", "available_threads", "run_unit", "run_units", "units"]
+
 STOP_SECONDS = 0.7
 WAITING_UNITS = 4
-MOST_STATE_PACKS = 1 << 16
-MOST_HISTORY_BYTES = 1 << 29
 
 
-class Unit(NamedTuple):
-    """A group's program and the trials to train: `first` ≤ i < `last`, or the `chosen` ones alone.
-
-    Of chosen ones, which ascend, no history is kept unless they are traced; `first` and `last` are the ends of their
-    range.
-    """
-
-    program: Program
-    first: int
-    last: int
-    chosen: np.ndarray | None = None
-
-    @property
-    def numbers(self) -> np.ndarray:
-        """The numbers of the trials, int64."""
-        return np.arange(self.first, self.last, dtype=np.int64) if self.chosen is None else self.chosen
+units = Work
 
 
 @dataclass(frozen=True)
@@ -76,80 +55,6 @@ def available_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def units(
-    cells: Sequence[Cell],
-    tables: Mapping[str, Table],
-    missing: Mapping[str, Sequence[tuple[int, int]]],
-    threads: int,
-    size: int | None = None,
-) -> Iterator[Unit]:
-    """Work units for what is missing, the first trials of every group first.
-
-    Args:
-        cells: the cells to train.
-        tables: the data of table tasks, by digest.
-        missing: ranges [first, last) of trials that a cell still needs, by its id.
-        threads: how many will share the work.
-        size: trials of a unit; by default as many as take about half a second, fewer where that would leave threads
-            idle at the end.
-    """
-    plans: list[tuple[Program, tuple[tuple[int, int], ...]]] = []
-    lacking = {cell.id: sum(last - first for first, last in missing[cell.id]) for cell in cells}
-    unrolled = worth_unrolling(cells, lacking)
-    for group in groups(cells):
-        # Cells of very different numbers of checks would keep histories as long as the longest.
-        alike: dict[tuple[tuple[tuple[int, int], ...], int], list[Cell]] = {}
-        for cell in group:
-            ranges = tuple(missing[cell.id])
-            if ranges:
-                alike.setdefault((ranges, cell.checks), []).append(cell)
-        for (ranges, _), members in alike.items():
-            for part in lots(members):
-                plans.append((build(part, tables, unrolled), ranges))
-    costs = [trial_nanoseconds(program.cells) * 1e-9 for program, _ in plans]
-    total = sum(cost * (last - first) for cost, (_, ranges) in zip(costs, plans, strict=True) for first, last in ranges)
-    seconds = min(UNIT_SECONDS, total / (threads * UNITS_PER_THREAD))
-    sizes = [size or whole_packs(program, cost, seconds) for cost, (program, _) in zip(costs, plans, strict=True)]
-    # Deal the units out so that all cells advance together; a stop half way then leaves a balanced study.
-    dealt = (_dealt(i, ranges, sizes[i]) for i, (_, ranges) in enumerate(plans))
-    for _, i, first, last in heapq.merge(*dealt):
-        yield Unit(plans[i][0], first, last)
-
-
-def lots(cells: Sequence[Cell]) -> Iterator[list[Cell]]:
-    """Cells in lots whose state fits the memory of a core's cache many times over, so that lots stay few.
-
-    The losses that a lot keeps at its checks stay below `MOST_HISTORY_BYTES`, unless those of one cell are more.
-    """
-    lot: list[Cell] = []
-    packs = kept = 0
-    for cell in cells:
-        need, history = 8 * cell.parameters, 8 * kept_trials(cell) * cell.checks
-        if lot and (packs + need > MOST_STATE_PACKS or kept + history > MOST_HISTORY_BYTES):
-            yield lot
-            lot, packs, kept = [], 0, 0
-        lot.append(cell)
-        packs += need
-        kept += history
-    yield lot
-
-
-def whole_packs(program: Program, cost: float, seconds: float) -> int:
-    """Whole packs that take about `seconds`, at `cost` seconds a trial."""
-    return int(min(MOST_PACKS, max(1.0, seconds / cost // program.lanes))) * program.lanes
-
-
-def _dealt(plan: int, ranges: Sequence[tuple[int, int]], size: int) -> Iterator[tuple[float, int, int, int]]:
-    """Pieces of trial ranges, cut at multiples of `size`: how far along, `plan`, first trial, last."""
-    total = sum((last - 1) // size - first // size + 1 for first, last in ranges)
-    done = 0
-    for first, last in ranges:
-        while first < last:
-            end = min(last, (first // size + 1) * size)
-            yield (done + 0.5) / total, plan, first, end
-            first, done = end, done + 1
 
 
 def run_unit(
@@ -220,7 +125,10 @@ def run_unit(
 
 
 def run_units(
-    work: Iterator[Unit], threads: int, receive: Callable[[list[UnitResult]], None], idle: Callable[[], None]
+    work: Iterator[Unit],
+    threads: int,
+    receive: Callable[[list[UnitResult]], None],
+    idle: Callable[[], None],
 ) -> None:
     """Train units on threads and hand each one's rows to `receive`, in this thread.
 
@@ -251,7 +159,11 @@ def run_units(
                 if unit.program is not program:
                     program, memory = unit.program, unit.program.memory()
                 assert memory is not None
-                results.put(run_unit(unit, memory, stop))
+                start = time.perf_counter()
+                found = run_unit(unit, memory, stop)
+                if isinstance(work, Work):
+                    work.took(unit, time.perf_counter() - start)
+                results.put(found)
             results.put(None)
         except (MemoryError, StudyError) as error:
             results.put(error)
