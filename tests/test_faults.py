@@ -46,7 +46,7 @@ def often(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A place where every unit is stored as it comes, in a report that is drawn at once."""
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.0)
     monkeypatch.setattr(recorder, "FLUSH_SHARE", 0.0)
-    monkeypatch.setattr("mcstudy.engine.work.MOST_PACKS", 8)
+    monkeypatch.setattr("mcstudy.engine.work.MOST_PACKS", 1)
     (place / "small.toml").write_text(small.TEXT)
     return place
 

@@ -144,7 +144,7 @@ def _lots_of(cells: Sequence[Cell], missing: Mapping[str, Sequence[tuple[int, in
         # Cells of very different numbers of checks would keep histories as long as the longest.
         alike: dict[tuple[tuple[tuple[int, int], ...], int], list[Cell]] = {}
         for cell in group:
-            ranges = tuple(missing[cell.id])
+            ranges = tuple((first, last) for first, last in missing[cell.id] if first < last)
             if ranges:
                 alike.setdefault((ranges, cell.checks), []).append(cell)
         for (ranges, _), members in alike.items():
