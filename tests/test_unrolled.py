@@ -10,6 +10,7 @@ import pytest
 import walk
 
 from mcstudy.engine import threads, unrolling
+from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import build
 from mcstudy.engine.sharing import groups
 from mcstudy.engine.threads import Unit, UnitResult, run_unit
@@ -79,7 +80,7 @@ def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatc
     plan = make_plan(
         walk.Study.model_validate(settings(vary={"init": ["normal", "he_normal"], "network.bias": [True, False]}))
     )
-    [cost] = {threads.trial_nanoseconds([cell]) * 1e-9 for cell in plan.cells[::2]}
+    [cost] = {trial_nanoseconds([cell]) * 1e-9 for cell in plan.cells[::2]}
     ids = [cell.id for cell in plan.cells]
     alike = {cell.id for cell in plan.cells if cell.labels["network.bias"] == "true"}
     enough = int(unrolling.WORTH_SECONDS / cost)

@@ -97,7 +97,9 @@ class Work(Iterator[Unit]):
         size: int | None = None,
     ) -> None:
         self._tables, self._threads, self._size = tables, threads, size
-        self._unrolled = worth_unrolling(cells, {name: sum(b - a for a, b in ranges) for name, ranges in missing.items()})
+        self._unrolled = worth_unrolling(
+            cells, {name: sum(b - a for a, b in ranges) for name, ranges in missing.items()}
+        )
         self._lots = list(_lots_of(cells, missing))
         self._places = {id(lot.cells[0]): lot for lot in self._lots}
         self._next = [(0.0, place) for place in range(len(self._lots))]
