@@ -117,7 +117,9 @@ def cpu_features() -> frozenset[str]:
 def register_bytes() -> int:
     """Bytes of a vector register of the CPU that kernels are compiled for. It never changes a result."""
     features = cpu_features()
-    return 64 if "avx512f" in features else 32 if "avx" in features else 16
+    if "avx512f" in features:
+        return 64
+    return 32 if "fma" in features else 16
 
 
 @cache

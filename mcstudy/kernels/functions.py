@@ -19,6 +19,11 @@ def _llvm_call(builder: Any, name: str, pack: Any, args: Any) -> Any:
     return builder.call(function, args)
 
 
+def lower_fma(builder: Any, pack: Any, args: Any) -> Any:
+    """Lower ``a * b + c``, rounded once, of three values of the type `pack`."""
+    return _llvm_call(builder, "fma", pack, args)
+
+
 @intrinsic
 def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
     """``a * b + c`` rounded once. Numbers are repeated over the lanes; at least one argument is a pack."""
@@ -28,7 +33,7 @@ def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         values = [as_pack(context, builder, v, t, pack) for v, t in zip(args, sig.args, strict=True)]
-        return _llvm_call(builder, "fma", pack, values)
+        return lower_fma(builder, pack, values)
 
     return pack(a, b, c), codegen
 

@@ -14,6 +14,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
+from mcstudy.kernels.blocks import loads, outer_fma, registers_of, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
@@ -23,63 +24,62 @@ ONE = np.int64(1)
 _relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
+@jit.scalar
+def _block(memory: Any, out: Any, start: Any, left: Any, right: Any, place: Any, rows: Any, columns: Any) -> None:
+    """A block of `multiply_add`; `place` is (row, column, inner), `rows` and `columns` are literal."""
+    row, column, inner = place
+    sums = loads(memory, start[0] + row * start[1] + column * start[2], start[1], rows, start[2], columns)
+    p, q = left[0] + row * left[1], right[0] + column * right[2]
+    for _ in range(inner):
+        x, w = loads(memory, q, 0, 1, right[2], columns), loads(memory, p, left[1], rows, 0, 1)
+        sums = outer_fma(w, x, sums)
+        p, q = p + left[2], q + right[1]
+    stores(memory, out[0] + row * out[1] + column * out[2], out[1], rows, out[2], columns, sums)
+
+
 @jit.routine
 def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows: Any, columns: Any, inner: Any) -> None:
     """``out[r, c] = start[r, c] + sum over i of left[r, i] * right[i, c]``, in ascending order of i.
 
-    Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of two
-    by two, or of four columns of a last row, hide the latency of the multiply-adds.
+    Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of
+    sums hide the latency of the multiply-adds, as large as registers hold them.
     """
-    out_at, out_row, out_column = out
-    start_at, start_row, start_column = start
-    left_at, left_row, left_step = left
-    right_at, right_step, right_column = right
     row = 0
-    while columns > 1 and row + 2 <= rows:
-        for column in range(0, columns - 1, 2):
-            s = start_at + row * start_row + column * start_column
-            s00, s01 = load(memory, s), load(memory, s + start_column)
-            s10, s11 = load(memory, s + start_row), load(memory, s + start_row + start_column)
-            p, q = left_at + row * left_row, right_at + column * right_column
-            for _ in range(inner):
-                x0, x1 = load(memory, q), load(memory, q + right_column)
-                w0, w1 = load(memory, p), load(memory, p + left_row)
-                s00, s01 = fma(w0, x0, s00), fma(w0, x1, s01)
-                s10, s11 = fma(w1, x0, s10), fma(w1, x1, s11)
-                p, q = p + left_step, q + right_step
-            o = out_at + row * out_row + column * out_column
-            store(memory, o, s00)
-            store(memory, o + out_column, s01)
-            store(memory, o + out_row, s10)
-            store(memory, o + out_row + out_column, s11)
+    if registers_of(memory) == 1:
+        while row + 4 <= rows:
+            column = 0
+            while column + 4 <= columns:
+                _block(memory, out, start, left, right, (row, column, inner), 4, 4)
+                column += 4
+            if column + 2 <= columns:
+                _block(memory, out, start, left, right, (row, column, inner), 4, 2)
+                column += 2
+            if column < columns:
+                _block(memory, out, start, left, right, (row, column, inner), 4, 1)
+            row += 4
+    while row + 2 <= rows:
+        column = 0
+        if registers_of(memory) == 1:
+            while column + 4 <= columns:
+                _block(memory, out, start, left, right, (row, column, inner), 2, 4)
+                column += 4
+        while column + 2 <= columns:
+            _block(memory, out, start, left, right, (row, column, inner), 2, 2)
+            column += 2
+        if column < columns:
+            _block(memory, out, start, left, right, (row, column, inner), 2, 1)
         row += 2
-    # What the blocks left: the last rows, and the last column of an odd number of them beside the blocks.
-    for r in range(rows):
-        column = columns - columns % 2 if r < row else 0
+    if row < rows:
+        column = 0
+        if registers_of(memory) == 1:
+            while column + 8 <= columns:
+                _block(memory, out, start, left, right, (row, column, inner), 1, 8)
+                column += 8
         while column + 4 <= columns:
-            s = start_at + r * start_row + column * start_column
-            s0, s1 = load(memory, s), load(memory, s + start_column)
-            s2, s3 = load(memory, s + 2 * start_column), load(memory, s + 3 * start_column)
-            p, q = left_at + r * left_row, right_at + column * right_column
-            for _ in range(inner):
-                w = load(memory, p)
-                s0, s1 = fma(w, load(memory, q), s0), fma(w, load(memory, q + right_column), s1)
-                s2 = fma(w, load(memory, q + 2 * right_column), s2)
-                s3 = fma(w, load(memory, q + 3 * right_column), s3)
-                p, q = p + left_step, q + right_step
-            o = out_at + r * out_row + column * out_column
-            store(memory, o, s0)
-            store(memory, o + out_column, s1)
-            store(memory, o + 2 * out_column, s2)
-            store(memory, o + 3 * out_column, s3)
+            _block(memory, out, start, left, right, (row, column, inner), 1, 4)
             column += 4
         while column < columns:
-            s0 = load(memory, start_at + r * start_row + column * start_column)
-            p, q = left_at + r * left_row, right_at + column * right_column
-            for _ in range(inner):
-                s0 = fma(load(memory, p), load(memory, q), s0)
-                p, q = p + left_step, q + right_step
-            store(memory, out_at + r * out_row + column * out_column, s0)
+            _block(memory, out, start, left, right, (row, column, inner), 1, 1)
             column += 1
 
 
@@ -228,58 +228,49 @@ def fill_slopes(memory: Any, layer: Any) -> None:
 
 
 @jit.scalar
+def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, j: Any, rows: Any) -> None:
+    """`forward_sample` for units `j` to `j` + `rows` of a layer; `rows` is literal."""
+    inputs, kind, bend = layer.inputs, layer.kind, layer.a
+    sums = loads(memory, layer.start + j * layer.start_row, layer.start_row, rows, 0, 1)
+    q, p = source, layer.weights + j * inputs
+    for k in range(p, p + inputs):
+        sums = outer_fma(loads(memory, k, inputs, rows, 0, 1), load(memory, q), sums)
+        q += row
+    out = layer.slope + j if kind == OTHER else layer.after + j
+    stores(memory, out, 1, rows, 0, 1, sums)
+    if kind == RELU:
+        for i in range(out, out + rows):
+            store(memory, i, _relu(load(memory, i)))
+    elif kind == LEAKY_RELU:
+        for i in range(out, out + rows):
+            store(memory, i, _leaky(load(memory, i), bend))
+
+
+@jit.scalar
 def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any) -> None:
     """`forward` for a single sample, without a call for the sums of every layer.
 
     ReLUs, leaky or not, cost less than the call and the trip through memory that other activations take, so they are
-    done in place and store no slopes: these can be told from f(z), see `times_slope` and `fill_slopes`.
+    done in place and store no slopes: these can be told from f(z), see `times_slope` and `fill_slopes`. Rows of weights
+    are met last to first: the backward pass goes the other way, and finds in the cache what was met last.
     """
     for i in range(first, last):
         layer = item(layers, i)
-        inputs, outputs = layer.inputs, layer.outputs
-        p, s, step = layer.weights, layer.start, layer.start_row
-        slope, after, kind, bend = layer.slope, layer.after, layer.kind, layer.a
+        outputs = layer.outputs
         source, row = layer.source, 1
         if i == first:
             source, row = inputs_at, inputs_row
-        j = 0
-        while j + 4 <= outputs:
-            s0, s1 = load(memory, s), load(memory, s + step)
-            s2, s3 = load(memory, s + 2 * step), load(memory, s + 3 * step)
-            q = source
-            for k in range(p, p + inputs):
-                x = load(memory, q)
-                s0 = fma(load(memory, k), x, s0)
-                s1 = fma(load(memory, k + inputs), x, s1)
-                s2 = fma(load(memory, k + 2 * inputs), x, s2)
-                s3 = fma(load(memory, k + 3 * inputs), x, s3)
-                q += row
-            out = slope
-            if kind == RELU:
-                s0, s1, s2, s3 = _relu(s0), _relu(s1), _relu(s2), _relu(s3)
-                out = after
-            elif kind == LEAKY_RELU:
-                s0, s1, s2, s3 = _leaky(s0, bend), _leaky(s1, bend), _leaky(s2, bend), _leaky(s3, bend)
-                out = after
-            store(memory, out + j, s0)
-            store(memory, out + j + 1, s1)
-            store(memory, out + j + 2, s2)
-            store(memory, out + j + 3, s3)
-            j, p, s = j + 4, p + 4 * inputs, s + 4 * step
-        while j < outputs:
-            s0 = load(memory, s)
-            q = source
-            for k in range(p, p + inputs):
-                s0 = fma(load(memory, k), load(memory, q), s0)
-                q += row
-            out = slope
-            if kind == RELU:
-                s0 = _relu(s0)
-                out = after
-            elif kind == LEAKY_RELU:
-                s0 = _leaky(s0, bend)
-                out = after
-            store(memory, out + j, s0)
-            j, p, s = j + 1, p + inputs, s + step
-        if kind == OTHER:
-            activate(layer.activation, (memory, bend, layer.b, layer.trained, slope, after, layer.extra, outputs))
+        j = outputs
+        if registers_of(memory) == 1:
+            while j >= 8:
+                j -= 8
+                _sample_rows(memory, layer, source, row, j, 8)
+        while j >= 4:
+            j -= 4
+            _sample_rows(memory, layer, source, row, j, 4)
+        while j > 0:
+            j -= 1
+            _sample_rows(memory, layer, source, row, j, 1)
+        if layer.kind == OTHER:
+            sums, after, extra = layer.slope, layer.after, layer.extra
+            activate(layer.activation, (memory, layer.a, layer.b, layer.trained, sums, after, extra, outputs))

@@ -9,6 +9,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.catalog.losses import LOSSES
+from mcstudy.kernels.blocks import chained_fma, loads, outer_fma, registers_of, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import advance, filled, fma, item, load, store, where
 from mcstudy.training.adjust import adjust_gradients
@@ -167,46 +168,68 @@ def batch_step(
 
 
 @jit.scalar
+def _fused_rows(memory: Any, layer: Any, below: Any, j: Any, rows: Any) -> None:
+    """`_fused_layer` for units `j` to `j` + `rows`, a literal number, before the slopes of the layer below."""
+    inputs, source = layer.inputs, layer.source
+    at = layer.weights + j * inputs
+    rises = loads(memory, layer.delta + j, 1, rows, 0, 1)
+    for k in range(inputs):
+        weights = loads(memory, at + k, inputs, rows, 0, 1)
+        total = filled(memory, 0.0) if j == 0 else load(memory, below + k)
+        store(memory, below + k, chained_fma(weights, rises, total))
+        stores(memory, at + k, inputs, rows, 0, 1, outer_fma(rises, load(memory, source + k), weights))
+
+
+@jit.scalar
+def _fused_columns(memory: Any, layer: Any, lower: Any, k: Any, columns: Any) -> None:
+    """`_fused_layer` for inputs `k` to `k` + `columns`, a literal number."""
+    inputs, outputs, source, delta = layer.inputs, layer.outputs, layer.source, layer.delta
+    h, sums = loads(memory, source + k, 0, 1, 1, columns), loads(memory, layer.zero, 0, 1, 0, columns)
+    at = layer.weights + k
+    for j in range(delta, delta + outputs):
+        d, weights = load(memory, j), loads(memory, at, 0, 1, 1, columns)
+        sums = outer_fma(weights, d, sums)
+        stores(memory, at, 0, 1, 1, columns, outer_fma(d, h, weights))
+        at += inputs
+    stores(memory, lower.delta + k, 0, 1, 1, columns, sums)
+    _bend(memory, lower, source, k, columns)
+
+
+@jit.scalar
+def _bend(memory: Any, lower: Any, source: Any, k: Any, columns: Any) -> None:
+    """Turn dLoss/df(z) of units `k` to `k` + `columns` of a layer, in its `delta`, into dLoss/dz."""
+    below, slope, kind, bend = lower.delta + k, lower.slope + k, lower.kind, lower.a
+    if kind == RELU:
+        for i in range(columns):
+            store(memory, below + i, where(load(memory, source + k + i) > 0.0, load(memory, below + i), 0.0))
+    elif kind == LEAKY_RELU:
+        for i in range(columns):
+            store(memory, below + i, times_slope(load(memory, below + i), load(memory, source + k + i), bend))
+    else:
+        for i in range(columns):
+            store(memory, below + i, load(memory, below + i) * load(memory, slope + i))
+
+
+@jit.scalar
 def _fused_layer(memory: Any, layer: Any, lower: Any) -> None:
     """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way."""
-    inputs, outputs, source, delta = layer.inputs, layer.outputs, layer.source, layer.delta
-    below, slope, kind, bend = lower.delta, lower.slope, lower.kind, lower.a
-    for k in range(0, inputs - 1, 2):
-        h0, h1 = load(memory, source + k), load(memory, source + k + 1)
-        s0, s1 = filled(memory, 0.0), filled(memory, 0.0)
-        at = layer.weights + k
-        for j in range(delta, delta + outputs):
-            d = load(memory, j)
-            w0, w1 = load(memory, at), load(memory, at + 1)
-            s0, s1 = fma(w0, d, s0), fma(w1, d, s1)
-            store(memory, at, fma(d, h0, w0))
-            store(memory, at + 1, fma(d, h1, w1))
-            at += inputs
-        if kind == RELU:
-            s0, s1 = where(h0 > 0.0, s0, 0.0), where(h1 > 0.0, s1, 0.0)
-        elif kind == LEAKY_RELU:
-            s0, s1 = times_slope(s0, h0, bend), times_slope(s1, h1, bend)
-        else:
-            s0, s1 = s0 * load(memory, slope + k), s1 * load(memory, slope + k + 1)
-        store(memory, below + k, s0)
-        store(memory, below + k + 1, s1)
-    if inputs % 2 == 1:
-        k = inputs - 1
-        h0 = load(memory, source + k)
-        s0 = filled(memory, 0.0)
-        at = layer.weights + k
-        for j in range(delta, delta + outputs):
-            d, w0 = load(memory, j), load(memory, at)
-            s0 = fma(w0, d, s0)
-            store(memory, at, fma(d, h0, w0))
-            at += inputs
-        if kind == RELU:
-            s0 = where(h0 > 0.0, s0, 0.0)
-        elif kind == LEAKY_RELU:
-            s0 = times_slope(s0, h0, bend)
-        else:
-            s0 = s0 * load(memory, slope + k)
-        store(memory, below + k, s0)
+    inputs, outputs = layer.inputs, layer.outputs
+    if registers_of(memory) == 1:
+        j = 0
+        while j + 4 <= outputs:
+            _fused_rows(memory, layer, lower.delta, j, 4)
+            j += 4
+        while j < outputs:
+            _fused_rows(memory, layer, lower.delta, j, 1)
+            j += 1
+        _bend(memory, lower, layer.source, 0, inputs)
+    else:
+        k = 0
+        while k + 2 <= inputs:
+            _fused_columns(memory, layer, lower, k, 2)
+            k += 2
+        if k < inputs:
+            _fused_columns(memory, layer, lower, k, 1)
 
 
 @jit.scalar
