@@ -38,7 +38,7 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
         StudyError: a function of a user's file cannot be compiled.
     """
     with _faults_told():
-        task, seed, dtype = cells[0].settings["task"], cells[0].settings["seed"], layout.dtype
+        task, seed, dtype = cells[0].settings["task"], cells[0].settings["seed"], layout.pack
         part = TASKS[task["name"]]
         layout.group["task"] = target_address(part, dtype)
         layout.group["constants"] = len(layout.numbers)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.catalog.tasks import TASKS
-from mcstudy.engine.program import Program
+from mcstudy.engine.program import Program, in_usual_packs
 
 Array = NDArray[Any]
 
@@ -59,5 +59,6 @@ def targets_at(program: Program, points: Array) -> Array | None:
     if part.inputs is None or part.own_inputs:
         return None
     columns = np.ascontiguousarray(np.asarray(points, np.float64).reshape(-1, task["n_inputs"]).T.astype(program.dtype))
-    _, found = points_with_targets(program.group_table, program.numbers, columns, program.dtype)
+    group = in_usual_packs(program.cells[0], program.group_table)
+    _, found = points_with_targets(group, program.numbers, columns, program.dtype)
     return np.asarray(found.T, np.float64)

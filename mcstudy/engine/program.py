@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mcstudy.catalog.dispatch import target_address
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.linking import link
 from mcstudy.engine.rows import lay_out
@@ -113,7 +114,7 @@ def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Containe
     layout = lay_out(cells)
     link(layout, cells, unrolled)
     numbers = np.array([*layout.numbers, 0.0])
-    table, points = _shared_points(cells[0], layout.group, numbers, tables, layout.dtype)
+    table, points = _shared_points(cells[0], in_usual_packs(cells[0], layout.group), numbers, tables, layout.dtype)
     return Program(
         cells=tuple(cells),
         dtype=layout.dtype,
@@ -129,6 +130,14 @@ def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Containe
         integer_packs=layout.integer_packs,
         scratch=layout.scratch,
     )
+
+
+def in_usual_packs(cell: Cell, group: np.ndarray) -> np.ndarray:
+    """A group's table for `mcstudy.training.points`, whose packs are of the usual size."""
+    task = TASKS[cell.settings["task"]["name"]]
+    own = group.copy()
+    own["task"] = target_address(task, np.dtype(cell.settings["train"]["precision"]))
+    return own
 
 
 def alone(program: Program, index: int) -> Program:

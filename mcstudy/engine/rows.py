@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,11 @@ from mcstudy.training.checks import SCRATCH
 from mcstudy.training.diagnosis import scratch_count
 
 RING_BYTES = 128 * 1024
+
+MOST_PARAMETERS = 200
+"""Networks of more parameters train in packs of one register. Larger packs hide latency and spread the cost of loops
+where a network is small; the weights of a larger one would not fit the caches, and blocks of its sums fill registers.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,17 +47,28 @@ class Layout:
     scratch: int
 
     @property
+    def pack(self) -> np.dtype:
+        """The dtype of a whole pack."""
+        return np.dtype((self.dtype, self.lanes))
+
+    @property
     def bytes(self) -> int:
         """Memory that a thread needs for them, what all trials share included."""
         shared = int(self.group["size"][0] * (self.group["inputs"][0] + self.group["outputs"][0]))
         return self.lanes * (self.packs * self.dtype.itemsize + self.integer_packs * 4) + shared * self.dtype.itemsize
 
 
+def pack_bytes(cells: Iterable[Cell]) -> int:
+    """Bytes of the packs in which cells train. It never changes a result."""
+    wide = max(cell.parameters for cell in cells) > MOST_PARAMETERS
+    return min(jit.pack_bytes(), jit.register_bytes()) if wide else jit.pack_bytes()
+
+
 def lay_out(cells: Sequence[Cell]) -> Layout:
     """The layout of cells that share their data."""
     task = cells[0].settings["task"]
     dtype = np.dtype(cells[0].settings["train"]["precision"])
-    lanes = jit.pack_bytes() // dtype.itemsize
+    lanes = pack_bytes(cells) // dtype.itemsize
     memory = Memory()
     memory.take(1)  # stays zero: layers without biases start from it
     group = np.zeros(1, GROUP)
@@ -73,12 +89,12 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
         values["input_a"], values["input_b"] = numbers_of(task["input"], 2)
     for name, value in values.items():
         group[name] = value
-    pack_bytes = dtype.itemsize * lanes
+    width = dtype.itemsize * lanes
     _place_data(group, memory, dtype, lanes, task)
     layers: list[dict[str, Any]] = []
     axes: list[tuple[float, float, float]] = []
     numbers: list[float] = []
-    rows = [cell_row(cell, memory, layers, axes, numbers, pack_bytes) for cell in cells]
+    rows = [cell_row(cell, memory, layers, axes, numbers, width) for cell in cells]
     noise = int(group["size"][0]) * task["n_outputs"] if task["noise"] and task["samples"] != "shared" else 0
     scratch = memory.take(max(noise, *map(_scratch, cells)))
     _place_tiles(rows, layers, memory)

@@ -14,6 +14,7 @@ import numpy as np
 
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import Program, build, kept_trials
+from mcstudy.engine.rows import pack_bytes
 from mcstudy.engine.sharing import groups
 from mcstudy.engine.unrolling import worth_unrolling
 from mcstudy.plan import Cell, Table
@@ -143,13 +144,14 @@ class Work(Iterator[Unit]):
 
 def _lots_of(cells: Sequence[Cell], missing: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[_Lot]:
     for group in groups(cells):
-        # Cells of very different numbers of checks would keep histories as long as the longest.
-        alike: dict[tuple[tuple[tuple[int, int], ...], int], list[Cell]] = {}
+        # Cells of very different numbers of checks would keep histories as long as the longest; small networks and
+        # wide ones train in packs of different sizes.
+        alike: dict[tuple[tuple[tuple[int, int], ...], int, int], list[Cell]] = {}
         for cell in group:
             ranges = tuple((first, last) for first, last in missing[cell.id] if first < last)
             if ranges:
-                alike.setdefault((ranges, cell.checks), []).append(cell)
-        for (ranges, _), members in alike.items():
+                alike.setdefault((ranges, cell.checks, pack_bytes([cell])), []).append(cell)
+        for (ranges, _, _), members in alike.items():
             for part in lots(members):
                 yield _Lot(part, list(reversed(ranges)), trial_nanoseconds(part) * 1e-9)
 

@@ -80,10 +80,11 @@ class Loop:
         Args:
             name: of the loop, unique among all kinds; its machine code is kept on disk under it.
             loop: the function, not compiled.
-            dtype: float32 or float64.
+            dtype: float32 or float64, in packs of the usual size unless it is the dtype of a whole pack.
         """
-        element = _ELEMENTS[np.dtype(dtype).name]
-        lanes = jit.pack_bytes() // (element.bitwidth // 8)
+        pack = np.dtype(dtype)
+        element = _ELEMENTS[pack.base.name]
+        lanes = pack.shape[0] if pack.shape else jit.pack_bytes() // pack.itemsize
         key = name, str(element), lanes
         if key not in self._found:
             # Numba names machine code by the function's name and a number that counts in each process. Of two loops of
@@ -93,7 +94,7 @@ class Loop:
             body = python_types.FunctionType(_find.__code__, {"__name__": __name__, "find": find}, name)
             body.__qualname__ = name
             entry = jit.entry(body)
-            self._found[key] = entry(pack_array(1, dtype, lanes)), entry
+            self._found[key] = entry(pack_array(1, pack.base, lanes)), entry
         return self._found[key][0]
 
 
