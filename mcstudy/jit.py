@@ -123,6 +123,15 @@ def register_bytes() -> int:
 
 
 @cache
+def register_count() -> int:
+    """How many vector registers kernels should fill: no more than there are, few where a multiply-add is a call."""
+    features = cpu_features()
+    if "avx512f" in features or "neon" in features:
+        return 32
+    return 16 if "fma" in features else 8
+
+
+@cache
 def pack_bytes() -> int:
     """Bytes of a pack: the number of trials that one kernel pass trains side by side. It never changes a result.
 

@@ -21,18 +21,19 @@ def _packs(kind: Any) -> bool:
     return isinstance(kind, types.UniTuple) and isinstance(kind.dtype, Pack)
 
 
-@intrinsic(prefer_literal=True)
-def registers_of(typingctx, memory):  # type: ignore[no-untyped-def]
-    """How many registers of this machine hold one pack of the kind in `memory`, a compile-time constant."""
+@intrinsic
+def block_size(typingctx, memory):  # type: ignore[no-untyped-def]
+    """How many sums of the kind of packs in `memory` fill half of this machine's registers, a compile-time constant."""
     pack = pack_of(memory)
     if pack is None:
         return None
-    count = max(1, pack.element.bitwidth // 8 * pack.lanes // jit.register_bytes())
+    registers = max(1, pack.element.bitwidth // 8 * pack.lanes // jit.register_bytes())
+    count = jit.register_count() // 2 // registers
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
         return context.get_constant(types.intp, count)
 
-    return types.literal(count)(memory), codegen
+    return types.intp(memory), codegen
 
 
 @intrinsic(prefer_literal=True)

@@ -14,7 +14,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
-from mcstudy.kernels.blocks import loads, outer_fma, registers_of, stores
+from mcstudy.kernels.blocks import block_size, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
@@ -45,7 +45,7 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
     sums hide the latency of the multiply-adds, as large as registers hold them.
     """
     row = 0
-    if registers_of(memory) == 1:
+    if block_size(memory) >= 16:
         while row + 4 <= rows:
             column = 0
             while column + 4 <= columns:
@@ -59,7 +59,7 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
             row += 4
     while row + 2 <= rows:
         column = 0
-        if registers_of(memory) == 1:
+        if block_size(memory) >= 8:
             while column + 4 <= columns:
                 _block(memory, out, start, left, right, (row, column, inner), 2, 4)
                 column += 4
@@ -71,7 +71,7 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
         row += 2
     if row < rows:
         column = 0
-        if registers_of(memory) == 1:
+        if block_size(memory) >= 8:
             while column + 8 <= columns:
                 _block(memory, out, start, left, right, (row, column, inner), 1, 8)
                 column += 8
@@ -261,7 +261,7 @@ def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: A
         if i == first:
             source, row = inputs_at, inputs_row
         j = outputs
-        if registers_of(memory) == 1:
+        if block_size(memory) >= 8:
             while j >= 8:
                 j -= 8
                 _sample_rows(memory, layer, source, row, j, 8)

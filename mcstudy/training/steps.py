@@ -9,7 +9,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.dispatch import apply_update, loss_gradient
 from mcstudy.catalog.losses import LOSSES
-from mcstudy.kernels.blocks import chained_fma, loads, outer_fma, registers_of, stores
+from mcstudy.kernels.blocks import block_size, chained_fma, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import advance, filled, fma, item, load, store, where
 from mcstudy.training.adjust import adjust_gradients
@@ -214,7 +214,7 @@ def _bend(memory: Any, lower: Any, source: Any, k: Any, columns: Any) -> None:
 def _fused_layer(memory: Any, layer: Any, lower: Any) -> None:
     """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way."""
     inputs, outputs = layer.inputs, layer.outputs
-    if registers_of(memory) == 1:
+    if block_size(memory) >= 8:
         j = 0
         while j + 4 <= outputs:
             _fused_rows(memory, layer, lower.delta, j, 4)
