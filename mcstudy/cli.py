@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shlex
@@ -261,6 +262,8 @@ def _tell_of_code() -> None:
 
 def main() -> NoReturn:
     """Run the command line and exit: 0 done, 1 a difference, 2 bad input, 128 + n stopped by signal n (Ctrl-C: 130)."""
+    # Passes over the hundred thousands of objects of the imported packages would take a tenth of a short run.
+    gc.set_threshold(200_000, 20, 50)
     try:
         with listening():
             cli.main(standalone_mode=False, prog_name="mcstudy")

@@ -293,4 +293,5 @@ def _one_nan(values: NDArray[Any]) -> NDArray[Any]:
     """The values with one bit pattern for NaN: its sign and payload differ between CPUs, and digests read bytes."""
     if values.dtype.kind != "f":
         return values
-    return np.where(np.isnan(values), values.dtype.type(np.nan), values)
+    found = np.isnan(values)
+    return np.where(found, values.dtype.type(np.nan), values) if found.any() else values

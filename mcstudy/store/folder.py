@@ -240,10 +240,11 @@ class FolderStore(Store):
     def _write(self, path: Path, content: bytes | memoryview) -> None:
         """Writes a file; what the disk says is a `RunError`, which says what to do."""
         try:
-            for folder in reversed(path.parents):
-                if self.path in folder.parents:
-                    # The output folder, made again, would hide that the trials before are gone, or their disk.
-                    files.make_folder(folder, parents=False)
+            if not path.parent.is_dir():
+                for folder in reversed(path.parents):
+                    if self.path in folder.parents:
+                        # The output folder, made again, would hide that the trials before are gone, or their disk.
+                        files.make_folder(folder, parents=False)
             files.write_bytes(path, content)
         except OSError as error:
             if not self.path.is_dir():
