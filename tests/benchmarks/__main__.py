@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
+import sys
 from pathlib import Path
 
 from mcstudy.engine.threads import available_threads
 
-from . import machine, speed, tables
+from . import commands, conditions, figure, machine, speed, tables
 from .peer import Peer
 from .rows import Row
 from .workloads import WORKLOADS
 
 HERE = Path(__file__).parent
-NAMES = (*dict.fromkeys(each.name[0] for each in WORKLOADS),)
+LETTERS = (*dict.fromkeys(each.name[0] for each in WORKLOADS),)
+NAMES = (*LETTERS, "F", "G", "sweep", "precision", "denormals", "threads", "scale", "import")
 
 
 def peers() -> list[Peer]:
@@ -29,28 +32,55 @@ def peers() -> list[Peer]:
 def main() -> None:
     """Measure, print, and write where asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed of mcstudy and its peers.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(NAMES)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(NAMES)} (default: all)")
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side (default: 5)")
     parser.add_argument("--threads", type=int, help="of mcstudy (default: all cores)")
-    parser.add_argument("--peers", metavar="WORD", help="only peers whose names have this word, as jax")
+    parser.add_argument("--peers", metavar="WORD", default="", help="only peers whose names have this word, as jax")
+    parser.add_argument(
+        "--most", type=int, default=6, help="the largest study has 10 to the power of this (default: 6)"
+    )
+    parser.add_argument("--write", action="store_true", help="write results.md, .csv and .png beside this file")
     arguments = parser.parse_args()
     wrong = [name for name in arguments.names if name not in NAMES]
-    if wrong:
-        parser.error(f"{', '.join(wrong)}: not one of {', '.join(NAMES)}")
-    names = arguments.names or NAMES
-    chosen = [peer for peer in peers() if (arguments.peers or "").lower() in peer.name.lower()]
+    if wrong or arguments.pairs < 1:
+        parser.error(f"{', '.join(wrong)}: not one of {', '.join(NAMES)}" if wrong else "--pairs has to be at least 1")
+    names, pairs, threads = arguments.names or NAMES, arguments.pairs, arguments.threads
+    chosen = [peer for peer in peers() if arguments.peers.lower() in peer.name.lower()]
     rows: list[Row] = []
 
     def tell(row: Row) -> None:
         rows.append(row)
         print(tables.line(row), flush=True)
 
-    threads = arguments.threads or available_threads()
-    peaks = {count: machine.peak(count) for count in dict.fromkeys((1, threads))}
-    print(", ".join(f"peak of {count} threads: {most:.0f} GF/s" for count, most in peaks.items()), flush=True)
+    workers = threads or available_threads()
+    peaks = {count: machine.peak(count) for count in dict.fromkeys((1, workers))}
+    for name, text in machine.description().items():
+        print(f"{name:15} {text}")
+    for count, most in peaks.items():
+        print(f"peak of {count} thread{'s' * (count > 1)}: {most:.0f}·10⁹ float32 operations a second", flush=True)
     for workload in WORKLOADS:
         if workload.name[0] in names:
-            speed.measure(workload, chosen, arguments.pairs, arguments.threads, peaks[threads], tell)
+            speed.measure(workload, chosen, pairs, threads, peaks[workers], tell)
+    rest = {
+        "F": lambda: commands.whole_study(pairs, threads, tell),
+        "G": lambda: commands.first_command(threads, tell),
+        "sweep": lambda: conditions.sweep(pairs, threads, peaks[workers], tell),
+        "precision": lambda: conditions.precision(pairs, threads, tell),
+        "denormals": lambda: conditions.denormals(pairs, threads, tell),
+        "threads": lambda: conditions.threads_gain(pairs, workers, tell),
+        "scale": lambda: conditions.scale(pairs, threads, arguments.most, tell),
+        "import": lambda: commands.import_time(pairs, tell),
+    }
+    for name, measure in rest.items():
+        if name in names:
+            measure()
+    if arguments.write:
+        command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
+        day = datetime.datetime.now(datetime.UTC).date().isoformat()
+        text = tables.markdown(rows, machine.description(), peaks, command, day)
+        (HERE / "results.md").write_text(text, encoding="utf-8")
+        (HERE / "results.csv").write_text(tables.as_csv(rows), encoding="utf-8")
+        (HERE / "results.png").write_bytes(figure.draw(rows))
 
 
 if __name__ == "__main__":

@@ -78,9 +78,7 @@ def work_of(cell: Cell) -> Work:
     activations = [layer.activation for layer in layers]
     return Work(
         widths=(layers[0].inputs, *(layer.outputs for layer in layers)),
-        activations=tuple(
-            (a["name"], float(a.get("negative_slope", 0))) for a in (layer.activation for layer in layers)
-        ),
+        activations=tuple((each["name"], float(each.get("negative_slope", 0))) for each in activations),
         biased=layers[0].biased,
         optimizer=optimizer["name"],
         rate=float(optimizer["lr"]),

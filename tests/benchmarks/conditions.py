@@ -1,0 +1,119 @@
+"""mcstudy against itself: widths, precision, denormal numbers, threads, numbers of trials and cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from .rows import Row, Tell, row
+from .speed import sized
+from .timing import Spread, calls, paired, seconds
+from .work import Ours
+from .workloads import (
+    BIAS_DECAY,
+    DOUBLE_GOAL,
+    SWEEP,
+    SWEEP_GOAL,
+    THREADS_GOAL,
+    WORKLOADS,
+    Tables,
+    Workload,
+    adding,
+    flops,
+    sgd,
+    wide,
+    workload,
+)
+
+PRECISIONS = ("A", "C", "C ordered", "E 16, batch 1", "E 16, batch 32", "E 64, batch 1", "E 64, batch 32")
+DENORMAL_GOAL = 1.05
+MOST_SWEPT = 4e8
+"""Operations of a trial in the sweep over widths."""
+
+
+def sweep(pairs: int, threads: int | None, peak: float, tell: Tell) -> None:
+    """The share of the peak at each hidden width, one sample a step and 32."""
+    for batch in (1, 32):
+        for width in SWEEP:
+            cost = flops((2, width, width, 1))
+            steps = max(8, min(640, int(MOST_SWEPT / cost / batch / 64)))
+            name = f"2-{width}-{width}-1, batch {batch}"
+            ours, count = sized(Workload(name, name, wide(width, batch, steps), 0), threads)
+            per = count * steps * batch
+            times = [seconds(partial(ours.run, threads)) / per * 1e9 for _ in range(pairs)]
+            shares = Spread.of([100 * cost / time / peak for time in times])
+            tell(row("sweep", str(width), f"batch {batch}", shares, "%", goal=SWEEP_GOAL, ours=Spread.of(times).median))
+
+
+def precision(pairs: int, threads: int | None, tell: Tell) -> None:
+    """float64 against float32."""
+    for name in PRECISIONS:
+        ours, count = sized(workload(name), threads)
+        double = Ours(workload(name).study, count, "float64")
+        work = ours.works[0]
+        told = _against("precision", name, "float64", ours, double, threads, pairs, count * work.steps * work.batch)
+        tell(told._replace(goal=DOUBLE_GOAL))
+
+
+def denormals(pairs: int, threads: int | None, tell: Tell) -> None:
+    """The decay of biases, which makes them denormal, against a training of as many operations without."""
+    goal = DOUBLE_GOAL._replace(value=DENORMAL_GOAL)
+    train = BIAS_DECAY["train"]
+    plain = Workload("plain", "", {**BIAS_DECAY, "train": {**train, "steps": 20_000}}, 0)
+    ours, count = sized(plain, threads)
+    decay = Ours({**BIAS_DECAY, "train": {**train, "bias_update": "decay"}}, count)
+    # As many steps, cut into trainings that end before a bias is denormal.
+    short = Ours({**BIAS_DECAY, "train": {**train, "bias_update": "decay", "steps": 4000}}, 5 * count)
+    per = count * 20_000
+    tell(_against("denormals", "2-4-4-1", "decay, over gradient", ours, decay, threads, pairs, per)._replace(goal=goal))
+    told = _against("denormals", "2-4-4-1", "decay, over its start", short, decay, threads, pairs, per)
+    tell(told._replace(goal=goal, note="20,000 steps over five times 4000, in which no bias becomes denormal"))
+
+
+def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
+    """All threads against one, in every workload."""
+    for each in WORKLOADS:
+        ours, count = sized(each, threads)
+        work = ours.works[0]
+        per = count * len(ours.works) * work.steps * work.batch
+        found = paired(partial(ours.run, threads), partial(ours.run, 1), pairs)
+        sides = {"ours": found.first.median / per * 1e9, "other": found.second.median / per * 1e9}
+        goal = THREADS_GOAL if threads == 2 else None
+        tell(row("threads", each.name, f"{threads} threads", found.ratio, "times", goal=goal, **sides))
+
+
+def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
+    """Trials a second over their number, and over the number of cells at the same number of trials in all."""
+    for exponent in range(4, most + 1):
+        tell(_rate(f"10^{exponent} trials", _cheap(1), 10**exponent, 1, threads, repeats))
+    for cells in (1, 10, 100, 1000):
+        tell(_rate(f"{cells} cell{'s' * (cells > 1)}", _cheap(cells), 256_000 // cells, cells, threads, repeats))
+
+
+def _cheap(cells: int) -> Tables:
+    """A training of six microseconds, in so many cells of different learning rates."""
+    task, network = workload("A").study["task"], adding("relu")
+    rates = [sgd(round(0.01 + 0.00001 * i, 5)) for i in range(cells)]
+    return {"task": task, "network": network, "train": {"steps": 6000}, "vary": {"optimizer": rates}}
+
+
+def _rate(name: str, tables: Tables, trials: int, cells: int, threads: int | None, repeats: int) -> Row:
+    ours = Ours(tables, trials)
+    run = partial(ours.run, threads)
+    times = calls(run)
+    rates = [trials * cells / seconds(run, times) for _ in range(repeats if trials * cells <= 10**6 else 1)]
+    return row("scale", name, "trials a second", Spread.of(rates), "/s")
+
+
+def _against(
+    section: str, name: str, subject: str, one: Ours, other: Ours, threads: int | None, pairs: int, per: int
+) -> Row:
+    found = paired(partial(one.run, threads), partial(other.run, threads), pairs)
+    sides = {"ours": found.first.median / per * 1e9, "other": found.second.median / per * 1e9}
+    return row(section, name, subject, found.ratio, "times", **sides)
+
+
+def flat(rows: Sequence[Row]) -> float:
+    """The least of some rates over the largest."""
+    values = [each.value for each in rows]
+    return min(values) / max(values)
