@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from mcstudy.engine.threads import available_threads
@@ -32,16 +33,19 @@ def peers() -> list[Peer]:
 def main() -> None:
     """Measure, print, and write where asked to."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description="Speed of mcstudy and its peers.")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure: {', '.join(NAMES)} (default: all)")
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"what to measure: {', '.join(NAMES)}, or a workload's whole name (default: all)",
+    )
     parser.add_argument("--pairs", type=int, default=5, help="runs of each side (default: 5)")
     parser.add_argument("--threads", type=int, help="of mcstudy (default: all cores)")
     parser.add_argument("--peers", metavar="WORD", default="", help="only peers whose names have this word, as jax")
-    parser.add_argument(
-        "--most", type=int, default=6, help="the largest study has 10 to the power of this (default: 6)"
-    )
+    parser.add_argument("--most", type=int, default=6, help="scale goes up to 10 to this power of trials (default: 6)")
     parser.add_argument("--write", action="store_true", help="write results.md, .csv and .png beside this file")
     arguments = parser.parse_args()
-    wrong = [name for name in arguments.names if name not in NAMES]
+    wrong = [name for name in arguments.names if name not in (*NAMES, *(each.name for each in WORKLOADS))]
     if wrong or arguments.pairs < 1:
         parser.error(f"{', '.join(wrong)}: not one of {', '.join(NAMES)}" if wrong else "--pairs has to be at least 1")
     names, pairs, threads = arguments.names or NAMES, arguments.pairs, arguments.threads
@@ -59,9 +63,9 @@ def main() -> None:
     for count, most in peaks.items():
         print(f"peak of {count} thread{'s' * (count > 1)}: {most:.0f}·10⁹ float32 operations a second", flush=True)
     for workload in WORKLOADS:
-        if workload.name[0] in names:
+        if workload.name in names or workload.name[0] in names:
             speed.measure(workload, chosen, pairs, threads, peaks[workers], tell)
-    rest = {
+    rest: dict[str, Callable[[], None]] = {
         "F": lambda: commands.whole_study(pairs, threads, tell),
         "G": lambda: commands.first_command(threads, tell),
         "sweep": lambda: conditions.sweep(pairs, threads, peaks[workers], tell),

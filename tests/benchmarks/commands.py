@@ -92,16 +92,11 @@ def first_command(threads: int | None, tell: Tell) -> None:
     """Workload G: the README's first study, with nothing compiled before."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        more = [] if threads is None else [f"--threads={threads}"]
-        arguments = ["run", "studies/relu.toml", "--out", str(folder / "relu"), *more]
-        took = process(["-m", "mcstudy", *arguments], folder / "cache")
-        tell(
-            row(
-                "commands", "G", "first result, cold", Spread.of([took.wall]), "s", note="mcstudy run studies/relu.toml"
-            )
-        )
-        took = process(["-m", "mcstudy", *arguments[: -1 - len(more)], str(folder / "again"), *more], folder / "cache")
-        tell(row("commands", "G", "the same, warm", Spread.of([took.wall]), "s"))
+        for name, out in {"first result, cold": "first", "the same, warm": "second"}.items():
+            arguments = ["run", "studies/relu.toml", "--out", str(folder / out)]
+            arguments += [] if threads is None else [f"--threads={threads}"]
+            took = process(["-m", "mcstudy", *arguments], folder / "cache")
+            tell(row("commands", "G", name, Spread.of([took.wall]), "s", note="mcstudy run studies/relu.toml"))
 
 
 def import_time(repeats: int, tell: Tell) -> None:

@@ -54,7 +54,7 @@ def _command() -> None:
 
 def _watch(spent: dict[str, float]) -> None:
     """Have the phases add what they take."""
-    from mcstudy import report
+    from mcstudy import closeup, report
     from mcstudy.engine import run, threads
     from mcstudy.engine.threads import Unit
 
@@ -81,11 +81,14 @@ def _watch(spent: dict[str, float]) -> None:
                 loaded.set()
         return run_unit(unit, memory, stop, *more)
 
-    threads.run_unit = first_loaded
-    run.run_units = timed(run.run_units, "training")
-    report.draw = timed(report.draw, "drawing")
-    for name, made in list(report.CLOSEUPS.items()):
-        report.CLOSEUPS[name] = timed(made, "looking closely")  # type: ignore[index]
+    def watch(module: Any, name: str, phase: str) -> None:
+        setattr(module, name, timed(getattr(module, name), phase))
+
+    threads.__dict__["run_unit"] = first_loaded
+    watch(run, "run_units", "training")
+    watch(report, "draw", "drawing")
+    for name, made in list(closeup.CLOSEUPS.items()):
+        closeup.CLOSEUPS[name] = timed(made, "looking closely")
 
 
 if __name__ == "__main__":
