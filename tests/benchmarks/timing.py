@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -32,10 +33,10 @@ def seconds(function: Callable[[], Any], times: int = 1) -> float:
     return (time.perf_counter() - start) / times
 
 
-def calls(function: Callable[[], Any], least: float = LEAST_SECONDS) -> int:
-    """How many calls take at least so many seconds, as one call goes, which is a second one after a first."""
+def calls(function: Callable[[], Any]) -> int:
+    """How many calls take `LEAST_SECONDS`, as one call goes, which is a second one after a first."""
     function()
-    return max(1, round(0.5 + least / seconds(function)))
+    return max(1, math.ceil(LEAST_SECONDS / seconds(function)))
 
 
 class Paired(NamedTuple):
