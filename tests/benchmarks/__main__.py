@@ -51,6 +51,7 @@ def main() -> None:
     names, pairs, threads = arguments.names or NAMES, arguments.pairs, arguments.threads
     chosen = [peer for peer in peers() if arguments.peers.lower() in peer.name.lower()]
     rows: list[Row] = []
+    others = machine.Others()
 
     def tell(row: Row) -> None:
         rows.append(row)
@@ -78,10 +79,15 @@ def main() -> None:
     for name, measure in rest.items():
         if name in names:
             measure()
+    load = others.percent()
+    known = machine.description() | (
+        {} if load is None else {"other processes": f"{load:.1f} % of all cores meanwhile"}
+    )
+    print(f"other processes took {load:.1f} % of all cores meanwhile" if load is not None else "")
     if arguments.write:
         command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
         day = datetime.datetime.now(datetime.UTC).date().isoformat()
-        text = tables.markdown(rows, machine.description(), peaks, command, day)
+        text = tables.markdown(rows, known, peaks, command, day)
         (HERE / "results.md").write_text(text, encoding="utf-8")
         (HERE / "results.csv").write_text(tables.as_csv(rows), encoding="utf-8")
         (HERE / "results.png").write_bytes(figure.draw(rows))

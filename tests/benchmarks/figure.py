@@ -62,7 +62,7 @@ def _speed(axes: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
         color, marker = looks[row.subject]
         y = names.index(row.workload) - 0.4 + (peers.index(row.subject) + 0.5) * step
         axes.plot([row.low, row.high], [y, y], color=color, linewidth=1.5)
-        axes.plot([row.value], [y], color=color, marker=marker, markersize=4.5, markeredgewidth=0)
+        axes.plot([row.value], [y], color=color, marker=marker, markersize=5.5, markeredgewidth=0)
         if row.goal is not None:
             middle = names.index(row.workload)
             axes.plot([row.goal.value] * 2, [middle - 0.45, middle + 0.45], color="0.1", linewidth=1.4, zorder=1.5)
@@ -73,7 +73,7 @@ def _speed(axes: Axes, rows: Sequence[Row], names: Sequence[str]) -> None:
     axes.axvline(1, color="0.6", linewidth=0.8)
     axes.set_xlabel("times as long as mcstudy takes for the same work, on the same cores")
     handles: list[Any] = [
-        Line2D([], [], color=looks[peer][0], marker=looks[peer][1], markersize=4.5, markeredgewidth=0) for peer in peers
+        Line2D([], [], color=looks[peer][0], marker=looks[peer][1], markersize=5.5, markeredgewidth=0) for peer in peers
     ]
     handles.append(Line2D([], [], color="0.1", linewidth=0, marker="|", markersize=9, markeredgewidth=1.4))
     _legend(axes, handles, [*peers, "goal, of JAX"])
@@ -89,7 +89,7 @@ def _sweep(axes: Axes, rows: Sequence[Row]) -> None:
     for subject, color, marker, dash in zip(subjects, style.colors(), style.MARKERS, style.DASHES, strict=False):
         chosen = [row for row in rows if row.subject == subject]
         x = [float(row.workload) for row in chosen]
-        look: Any = {"color": color, "marker": marker, "markersize": 4.5, "markeredgewidth": 0, "linestyle": dash}
+        look: Any = {"color": color, "marker": marker, "markersize": 5.5, "markeredgewidth": 0, "linestyle": dash}
         axes.plot(x, [row.value for row in chosen], **look)
         axes.vlines(x, [row.low for row in chosen], [row.high for row in chosen], color=color, linewidth=1.5)
         handles.append(Line2D([], [], **look))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import re
 import threading
@@ -73,6 +74,31 @@ def description() -> dict[str, str]:
         "python": platform.python_version(),
     }
     return lines | {name: _version(name) for name in PACKAGES}
+
+
+class Others:
+    """What other processes take of the machine from now on, where Linux tells it: a measurement wants it to itself."""
+
+    def __init__(self) -> None:
+        self._before = self._now()
+
+    def percent(self) -> float | None:
+        """Their percentage of all cores' time; None where it is not told."""
+        now = self._now()
+        if now is None or self._before is None:
+            return None
+        busy, idle, own = (after - before for after, before in zip(now, self._before, strict=True))
+        return max(0.0, 100 * (busy - own) / (busy + idle))
+
+    @staticmethod
+    def _now() -> tuple[float, float, float] | None:
+        """Seconds of all cores: busy, idle, and busy with this process and its children that have ended."""
+        told = Path("/proc/stat")
+        if not told.exists():
+            return None
+        ticks = [int(text) / os.sysconf("SC_CLK_TCK") for text in told.read_text().split("\n", 1)[0].split()[1:9]]
+        idle = ticks[3] + ticks[4]
+        return sum(ticks) - idle, idle, sum(os.times()[:4])
 
 
 def _version(name: str) -> str:

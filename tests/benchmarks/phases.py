@@ -70,7 +70,7 @@ def _watch(spent: dict[str, float]) -> None:
 
     lock, loaded, run_unit = threading.Lock(), threading.Event(), threads.run_unit
 
-    def first_loaded(unit: Unit, memory: Any, stop: Any, *more: Any) -> Any:
+    def first_loaded(unit: Unit, memory: Any, stop: Any, traced: bool = False) -> Any:
         with lock:
             if not loaded.is_set():
                 # No trials: the kernels are read from the cache, and train nothing.
@@ -79,7 +79,7 @@ def _watch(spent: dict[str, float]) -> None:
                 spent["loading kernels"] += time.perf_counter() - start
                 spent["training"] -= time.perf_counter() - start
                 loaded.set()
-        return run_unit(unit, memory, stop, *more)
+        return run_unit(unit, memory, stop, traced)
 
     def watch(module: Any, name: str, phase: str) -> None:
         setattr(module, name, timed(getattr(module, name), phase))
