@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from .rows import Row, Tell, row
@@ -84,10 +83,14 @@ def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
 
 def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
     """Trials a second over their number, and over the number of cells at the same number of trials in all."""
-    for exponent in range(4, most + 1):
-        tell(_rate(f"10^{exponent} trials", _cheap(1), 10**exponent, 1, threads, repeats))
-    for cells in (1, 10, 100, 1000):
-        tell(_rate(f"{cells} cell{'s' * (cells > 1)}", _cheap(cells), 256_000 // cells, cells, threads, repeats))
+    trials = [_rate(f"10^{e} trials", _cheap(1), 10**e, 1, threads, repeats, tell) for e in range(4, most + 1)]
+    cells = [
+        _rate(f"{count} cell{'s' * (count > 1)}", _cheap(count), 256_000 // count, count, threads, repeats, tell)
+        for count in (1, 10, 100, 1000)
+    ]
+    for name, rates in {"any number of trials": trials, "any number of cells": cells}.items():
+        share = 100 * min(rates) / max(rates)
+        tell(row("scale", name, "slowest, of the fastest", Spread.of([share]), "%"))
 
 
 def _cheap(cells: int) -> Tables:
@@ -97,12 +100,13 @@ def _cheap(cells: int) -> Tables:
     return {"task": task, "network": network, "train": {"steps": 6000}, "vary": {"optimizer": rates}}
 
 
-def _rate(name: str, tables: Tables, trials: int, cells: int, threads: int | None, repeats: int) -> Row:
+def _rate(name: str, tables: Tables, trials: int, cells: int, threads: int | None, repeats: int, tell: Tell) -> float:
     ours = Ours(tables, trials)
     run = partial(ours.run, threads)
     times = calls(run)
     rates = [trials * cells / seconds(run, times) for _ in range(repeats if trials * cells <= 10**6 else 1)]
-    return row("scale", name, "trials a second", Spread.of(rates), "/s")
+    tell(row("scale", name, "trials a second", Spread.of(rates), "/s"))
+    return Spread.of(rates).median
 
 
 def _against(
@@ -111,9 +115,3 @@ def _against(
     found = paired(partial(one.run, threads), partial(other.run, threads), pairs)
     sides = {"ours": found.first.median / per * 1e9, "other": found.second.median / per * 1e9}
     return row(section, name, subject, found.ratio, "times", **sides)
-
-
-def flat(rows: Sequence[Row]) -> float:
-    """The least of some rates over the largest."""
-    values = [each.value for each in rows]
-    return min(values) / max(values)

@@ -18,17 +18,18 @@ class Peer(Protocol):
     Attributes:
         name: as tables show it.
         packages: what has to be installed, by the names that are imported.
-        compiled: whether it is compiled for a number of steps, which is then always that of the workload.
         one: whether it trains one network at a time.
     """
 
     name: str
     packages: tuple[str, ...]
-    compiled: bool
     one: bool
 
     def takes(self, works: Sequence[Work]) -> bool:
         """Whether it is a peer in these cells, which share their data."""
+
+    def steps(self, work: Work) -> int | None:
+        """The steps of a training that is timed; None where any number of them costs the same a step."""
 
     def ways(self, works: Sequence[Work]) -> Sequence[str]:
         """Ways to write it; the one that measures best is taken."""

@@ -29,12 +29,14 @@ class Jax:
 
     name = "JAX"
     packages: tuple[str, ...] = ("jax",)
-    compiled = True
     one = False
     sharded = False
 
     def takes(self, works: Sequence[Work]) -> bool:
         return True
+
+    def steps(self, work: Work) -> int | None:
+        return work.steps
 
     def ways(self, works: Sequence[Work]) -> Sequence[str]:
         # A batch of samples as rows, x Wᵀ, or as columns, W x; the same for a single unit.

@@ -37,11 +37,13 @@ class Batched:
 
     name = "NumPy, batched"
     packages: tuple[str, ...] = ()
-    compiled = False
     one = False
 
     def takes(self, works: Sequence[Work]) -> bool:
         return True
+
+    def steps(self, work: Work) -> int | None:
+        return None
 
     def ways(self, works: Sequence[Work]) -> Sequence[str]:
         return ("",)
@@ -156,11 +158,13 @@ class Literal:
 
     name = "NumPy, one at a time"
     packages: tuple[str, ...] = ()
-    compiled = False
     one = True
 
     def takes(self, works: Sequence[Work]) -> bool:
         return works[0].source == "shared"
+
+    def steps(self, work: Work) -> int | None:
+        return None
 
     def ways(self, works: Sequence[Work]) -> Sequence[str]:
         return ("",)

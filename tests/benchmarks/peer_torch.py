@@ -1,6 +1,7 @@
 """PyTorch: batched products with the backward pass by hand, and `torch.func`; eager, on all cores.
 
-Both hold the trials in front of every array. `torch.compile` needs a C++ compiler at run time, and is left out.
+Both hold the trials in front of every array. `torch.compile` is left out: it needs a C++ compiler at run time,
+and most of a minute for each number of trials.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ class Bmm:
 
     name = "PyTorch, bmm"
     packages: tuple[str, ...] = ("torch",)
-    compiled = False
     one = False
 
     def takes(self, works: Sequence[Work]) -> bool:
         return True
+
+    def steps(self, work: Work) -> int | None:
+        return None
 
     def ways(self, works: Sequence[Work]) -> Sequence[str]:
         return ("",)

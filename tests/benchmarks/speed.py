@@ -93,7 +93,7 @@ def compared(workload: Workload, ours: Ours, peer: Peer, pairs: int, run: Callab
     works = ours.works
     agree(workload, ours, peer)
     way, batch, steps, runner = best(ours, peer)
-    if peer.compiled:
+    if steps == works[0].steps and not peer.one:
         alike(ours, runner())
     samples = batch * len(works) * steps * works[0].batch
     times = paired(run, runner, pairs)
@@ -157,7 +157,7 @@ def best(ours: Ours, peer: Peer) -> tuple[str, int, int, Callable[[], Array]]:
             starts = [ours.starts(cell, batch) for cell in range(len(works))]
             if sum(start.nbytes for start in starts) > MOST_BYTES:
                 break
-            steps = works[0].steps if peer.compiled else few_steps(works[0], peer, works, way, starts)
+            steps = peer.steps(works[0]) or few_steps(works[0], peer, works, way, starts)
             runner = peer.runner(works, way, starts, steps)
             taken = quickest(runner)
             found.append((taken / batch / steps, way, batch, steps, runner))
