@@ -26,6 +26,7 @@ from mcstudy.engine.unrolling import unroll
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.users import UnusableFunction
 from mcstudy.plan import Cell
+from mcstudy.training.seldom import fused_steps_address, scale_address, shuffle_address
 
 
 def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -> None:
@@ -41,6 +42,8 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
         task, seed, dtype = cells[0].settings["task"], cells[0].settings["seed"], layout.pack
         part = TASKS[task["name"]]
         layout.group["task"] = target_address(part, dtype)
+        if layout.group["shuffled"][0]:
+            layout.group["shuffle"] = shuffle_address(dtype)
         layout.group["constants"] = len(layout.numbers)
         if part.target is not None:
             from mcstudy.training.points import task_normals
@@ -62,6 +65,10 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
                 made["bias_loop"] = _draw_address(bias, dtype)
             if cell.id in unrolled:
                 unroll(layout, cell, row)
+            if row["fused"] and not row.get("unrolled_steps"):
+                row["fused_loop"] = fused_steps_address(dtype)
+            if row["scaled"]:
+                row["scale"] = scale_address(dtype)
 
 
 def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:

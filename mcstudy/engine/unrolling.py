@@ -63,13 +63,13 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
     learned = bool(group["source"] == TABLE and not group["shuffled"] and not group["spread"])
     if row["fused"]:
         training = _network(cell, made, learned, row["bias_decay"], row["after_update"])
-        row["unrolled_steps"] = steps_address(training, _name(cell, training), layout.dtype)
+        row["unrolled_steps"] = steps_address(training, _name(cell, training), layout.pack)
     elif not row["after_update"]:
         training = _network(cell, made, learned)
-        row["unrolled_gradients"] = gradients_address(training, _name(cell, training), layout.dtype)
+        row["unrolled_gradients"] = gradients_address(training, _name(cell, training), layout.pack)
     if row["labels"] == REAL:
         checked = _network(cell, made, bool(group["source"] != TRIAL))
-        row["unrolled_losses"] = losses_address(checked, _name(cell, checked), layout.dtype)
+        row["unrolled_losses"] = losses_address(checked, _name(cell, checked), layout.pack)
 
 
 def _network(

@@ -14,6 +14,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+from numba.np.numpy_support import from_dtype
 
 from mcstudy import jit
 from mcstudy.kernels.types import Pack, Pointer, pack_array, pack_of
@@ -35,6 +36,17 @@ MEMORY, WORDS = _Memory(), _Memory(types.uint32)
 
 TABLE = object()
 """Another: a pointer to numbers of the precision that is trained in."""
+
+
+def record(dtype: np.dtype) -> types.Type:
+    """Another: a record of a table."""
+    kind: types.Type = from_dtype(dtype)
+    return kind
+
+
+def records(dtype: np.dtype) -> types.Type:
+    """Another: a pointer to records of a table."""
+    return Pointer(record(dtype))
 
 
 class Loop:

@@ -99,6 +99,8 @@ CELL = np.dtype(
         ("unrolled_gradients", np.int64),
         ("unrolled_losses", np.int64),
         ("unrolled_numbers", np.int64),  # position in `numbers` of what these take
+        ("fused_loop", np.int64),  # addresses of general loops, where they are needed, see `training.seldom`
+        ("scale", np.int64),
         ("fused", np.bool_),  # one sample a step, plain SGD, nothing else: backward pass and update are one
         ("bias_decay", np.bool_),
         ("after_update", np.bool_),
@@ -120,6 +122,7 @@ GROUP = np.dtype(
         ("input_b", np.float64),
         ("source", np.int64),  # one of TABLE, FRESH, TRIAL
         ("shuffled", np.bool_),
+        ("shuffle", np.int64),  # address of its loop
         ("size", np.int64),  # samples in a pass; for FRESH those that the ring holds
         ("batch", np.int64),
         ("staging", np.int64),  # address where several inputs are drawn before they are put into columns

@@ -12,16 +12,16 @@ from mcstudy.kernels.layout import ABSENT, FRESH, HYPERPARAMETERS, RUNNING, TABL
 from mcstudy.kernels.pack import advance, item, lane_count, load, pointer, store
 from mcstudy.kernels.streams import DATA
 from mcstudy.training.checks import record_check, settle
-from mcstudy.training.data import add_noise, draw_samples, put_trials, shuffle, spread
+from mcstudy.training.data import add_noise, draw_samples, put_trials, spread
 from mcstudy.training.initial import initialise
-from mcstudy.training.scaling import scale_by_data
-from mcstudy.training.steps import batch_step, fused_steps
+from mcstudy.training.seldom import put_in_order, scale, take_fused_steps
+from mcstudy.training.steps import batch_step
 from mcstudy.training.unrolled import take_steps
 
 # A literal 0 would make a variant of each function that takes it.
 FIRST = np.int64(0)
 STEPS = 256
-"""Steps that a network's own kernel takes between two looks at whether to stop."""
+"""Steps on one sample that are taken between two looks at whether to stop."""
 
 
 @jit.scalar
@@ -35,6 +35,7 @@ def _any_running(running: Any, row: Any) -> Any:
 @jit.scalar
 def _take_steps(
     memory: Any,
+    layers: Any,
     cell: Any,
     data: Any,
     tables: Any,
@@ -45,14 +46,18 @@ def _take_steps(
     until: Any,
     stop: Any,
 ) -> Any:
-    """`_advance` where the network has a kernel for that; a look at `stop` every now and then."""
+    """`_advance` where a step is plain gradient descent on one sample; a look at `stop` every now and then."""
     p, rate = cell.parameters, cell.hyper[0]
     x, y = (data[1], data[2]) if data[0] else (FIRST, FIRST)
     own = advance(numbers, cell.unrolled_numbers)
     while step < until and item(stop, 0) == 0:
         count = min(until - step, STEPS)
-        arguments = (own, tables[0], tables[1], p, p, x, y, size, position, size, count, -rate / cell.loss_terms, -rate)
-        take_steps(cell.unrolled_steps, (memory, *arguments))
+        if cell.unrolled_steps != 0:
+            places = (p, p, x, y, size, position, size, count)
+            take_steps(cell.unrolled_steps, (memory, own, *tables, *places, -rate / cell.loss_terms, -rate))
+        else:
+            samples = (data[0], data[1], data[2], size, position, size)
+            take_fused_steps(cell.fused_loop, (memory, layers, cell, *samples, *tables, count))
         step += count
         position = (position + count) % size
     return step
@@ -81,11 +86,8 @@ def _advance(
     batch = cell.batch
     size = group.size
     position = ((step - origin) % group.pass_steps) * batch
-    if cell.unrolled_steps != 0:
-        return _take_steps(memory, cell, data, tables, numbers, size, position, step, until, stop)
     if cell.fused:
-        samples = (packed, inputs_at, targets_at, size, position, size)
-        return step + fused_steps(memory, layers, cell, samples, tables, until - step, stop)
+        return _take_steps(memory, layers, cell, data, tables, numbers, size, position, step, until, stop)
     h, schedule = cell.hyper, advance(numbers, cell.schedule)
     for i in range(HYPERPARAMETERS):
         hyper[i] = h[i]
@@ -180,7 +182,7 @@ def train(
             cell = item(cells, c)
             initialise(memory, layers, cell, axes, group.seed, integers)
             if cell.scaled:
-                scale_by_data(memory, layers, cell, evaluation, points)
+                scale(cell.scale, (memory, layers, cell, *evaluation, *points))
             reached[c] = 0
             due[c] = 0
         active = count
@@ -196,7 +198,7 @@ def train(
                     add_noise(memory, group, ring_targets, drawn, samples, scratch, integers)
             elif group.shuffled:
                 until = min(longest, step + group.pass_steps)
-                shuffle(memory, integers, group, step // group.pass_steps, integers, tables[0], tables[1])
+                put_in_order(group.shuffle, (memory, integers, group, step // group.pass_steps, *tables))
             data = (packed, group.ring, ring_targets, step, integers)
             for c in range(count):
                 cell = item(cells, c)

@@ -10,7 +10,7 @@ from mcstudy.training.checks import LOSS, evaluate
 from mcstudy.training.data import put_trials
 from mcstudy.training.evaluation import FIRST, draw_points, evaluation_gradient
 from mcstudy.training.initial import fix_weights, initialise
-from mcstudy.training.scaling import scale_by_data
+from mcstudy.training.seldom import scale
 
 
 @jit.entry
@@ -91,7 +91,7 @@ def start(
         initialise(memory, layers, cell, axes, group.seed, integers)
         if cell.scaled:
             points = draw_points(memory, integers, group, numbers, evaluation_points)
-            scale_by_data(memory, layers, cell, points, arrays)
+            scale(cell.scale, (memory, layers, cell, *points, *arrays))
         for lane in range(min(lane_count(memory), rows - first)):
             for i in range(cell.count):
                 parameters[first + lane, i] = float(get(memory, cell.parameters + i, lane))

@@ -270,8 +270,8 @@ def _fused_update(memory: Any, layer: Any, source: Any, row: Any) -> None:
 
 
 @jit.routine
-def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, count: Any, stop: Any) -> Any:
-    """`count` steps of plain SGD on one sample each; returns how many were done, less only when asked to stop.
+def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, count: Any) -> None:
+    """`count` steps of plain SGD on one sample each.
 
     The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`,
     its last entry the number of samples of a pass.
@@ -279,9 +279,7 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
     position, size = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
     rate = cell.hyper[0]
-    for step in range(count):
-        if item(stop, 0) != 0:
-            return step
+    for _ in range(count):
         bottom, head = item(layers, first), item(layers, last - 1)
         x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position, ONE)
         forward_sample(memory, layers, first, last, x, columns)
@@ -307,4 +305,3 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
         position += 1
         if position == size:
             position = 0
-    return count
