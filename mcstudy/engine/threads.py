@@ -132,10 +132,10 @@ def run_units(
 ) -> None:
     """Train units on threads and hand each one's rows to `receive`, in this thread.
 
-    `idle` is called about ten times a second. When either raises, or Ctrl-C arrives, the threads stop within a step
-    of training, what they had finished is handed over, and the exception goes on. A thread that is still compiling
-    then is left behind: it ends by itself, without a result. They are never more than `WAITING_UNITS` units a thread
-    ahead of `receive`: what has not been stored takes memory.
+    `idle` is called about ten times a second. When either raises, or Ctrl-C arrives, the threads stop after a few
+    steps of training, what they had finished is handed over, and the exception goes on. A thread that is still
+    compiling then is left behind: it ends by itself, without a result. They are never more than `WAITING_UNITS` units a
+    thread ahead of `receive`: what has not been stored takes memory.
 
     Raises:
         RunError: a worker has failed, which is a fault of this program; but `MemoryError` and `StudyError` as they are.

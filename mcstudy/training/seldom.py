@@ -7,15 +7,15 @@ from typing import Any
 from mcstudy.kernels.calls import INTEGER, MEMORY, TABLE, WORDS, Loop, record, records
 from mcstudy.kernels.layout import CELL, GROUP, LAYER
 from mcstudy.training.data import shuffle
+from mcstudy.training.fused import fused_steps
 from mcstudy.training.scaling import scale_by_data
-from mcstudy.training.steps import fused_steps
 
 _STEPS = Loop(MEMORY, records(LAYER), record(CELL), *[INTEGER] * 6, TABLE, TABLE, INTEGER)
 _SHUFFLE = Loop(MEMORY, WORDS, record(GROUP), INTEGER, TABLE, TABLE)
 _SCALE = Loop(MEMORY, records(LAYER), record(CELL), *[INTEGER] * 5, WORDS, TABLE, TABLE)
 
 take_fused_steps = _STEPS.call
-"""(address, (memory, layers, cell, *samples, *tables, count)): `training.steps.fused_steps`."""
+"""(address, (memory, layers, cell, *samples, *tables, count)): `training.fused.fused_steps`."""
 
 put_in_order = _SHUFFLE.call
 """(address, (memory, integers, group, number, *tables)): `training.data.shuffle`, with the trial numbers at the

@@ -11,7 +11,7 @@ from mcstudy.training.passes import SEVERAL, Network, Passes
 
 
 def steps_loop(network: Network) -> Callable[..., None]:
-    """The loop of `count` steps of plain gradient descent on one sample each, as `training.steps.fused_steps`.
+    """The loop of `count` steps of plain gradient descent on one sample each, as `training.fused.fused_steps`.
 
     `numbers` is that of `Passes`. `again` must be the address of the parameters, too: were it known to be the same,
     the compiler would keep what the forward pass loads for the backward pass, in more registers than there are.
@@ -113,7 +113,7 @@ class _Step(Passes):
         return found
 
     def _bent(self, i: int, value: Any, f: Any, slope: Any) -> Any:
-        """dLoss/dz of a unit of hidden layer `i` from dLoss/df(z), as `training.steps` has it."""
+        """dLoss/dz of a unit of hidden layer `i` from dLoss/df(z), as `training.fused` has it."""
         kind = self.network.layers[i].kind
         if self.network.after_update or kind == OTHER:
             return self.code.mul(value, self._slope(i, f, slope))
