@@ -8,7 +8,7 @@ from mcstudy.engine.sharing import draws_while_training, groups
 from mcstudy.plan import Cell
 
 # Nanoseconds a value of one trial, on one core of a machine with AVX-512; other machines are a few times slower.
-DRAW, SHUFFLE, MULTIPLY_ADD, UNIT, PARAMETER, OVERHEAD, INITIAL = 0.3, 3.0, 0.012, 0.15, 0.15, 0.6, 6.0
+DRAW, SHUFFLE, MULTIPLY_ADD, UNIT, PARAMETER, OVERHEAD, INITIAL = 0.15, 0.25, 0.015, 0.08, 0.15, 0.2, 6.0
 
 
 def trial_nanoseconds(cells: Sequence[Cell]) -> float:

@@ -21,9 +21,9 @@ MOST_WEIGHTS = 100
 """Most weights of a network that has kernels of its own; the general ones are as fast for larger ones."""
 
 
-WORTH_SECONDS = 2.0
-"""Seconds of one core that the general kernels must have to do, for others of their own to be compiled: that takes half
-a second, and then half of the time is saved, or more."""
+WORTH_SECONDS = 1.0
+"""Seconds of one core that the cost model must foresee, for kernels of their own to be compiled: that takes half a
+second, and then half of the time is saved, or more."""
 
 
 def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> set[str]:

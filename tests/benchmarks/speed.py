@@ -9,7 +9,7 @@ import numpy as np
 
 from .peer import Peer, missing
 from .rows import Row, Tell, absent, row
-from .timing import LEAST_SECONDS, Spread, paired, seconds
+from .timing import Spread, paired, seconds
 from .work import Array, Ours, Work
 from .workloads import JAX, PEAK_GOALS, SPEED_GOALS, Workload, flops, goal_of
 
@@ -24,6 +24,8 @@ MOST_BYTES = 2**28
 """Bytes of parameters above which no larger batch is tried."""
 SIGMAS = 5.0
 TUNING_SECONDS = 0.15
+OUR_SECONDS = 1.5
+"""Least time of a run of ours: starting and storing then count as little as in a study."""
 
 
 def measure(
@@ -78,10 +80,10 @@ def sized(workload: Workload, threads: int | None, precision: str = "float32") -
         ours = Ours(workload.study, count, precision)
         ours.run(threads)
         taken = seconds(partial(ours.run, threads))
-        if taken >= LEAST_SECONDS:
+        if taken >= OUR_SECONDS:
             return ours, count
         # Whole units for any number of threads; fixed costs of a run make the first guesses small.
-        count = 1024 * max(count // 1024 + 1, min(16 * count, round(1.2 * LEAST_SECONDS / taken * count)) // 1024)
+        count = 1024 * max(count // 1024 + 1, min(16 * count, round(1.2 * OUR_SECONDS / taken * count)) // 1024)
 
 
 def compared(workload: Workload, ours: Ours, peer: Peer, pairs: int, run: Callable[[], None], per: int) -> Row:
