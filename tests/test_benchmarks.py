@@ -125,3 +125,16 @@ def test_tables_and_figure_of_some_rows() -> None:
     image = figure.draw(rows)
     assert image.startswith(b"\x89PNG") and image == figure.draw(rows)
     assert np.all([tables.number(value) == text for value, text in ((0.0123, "0.0123"), (1234.5, "1,234"), (None, ""))])
+
+
+def test_rows_are_read_as_they_were_written_and_newer_ones_take_their_place() -> None:
+    known = [
+        Row("speed", "A", "JAX", 30.6, 29.4, 31.1, "times", Goal(30), 0.806, 23.7, "512 at a time, columns"),
+        Row("precision", "A", "float64", 1.9, 1.8, 2.0, "times", Goal(2.2, least=False)),
+        Row("speed", "B", "JAX", math.nan, math.nan, math.nan, "times", note="not installed"),
+    ]
+    read = tables.from_csv(tables.as_csv(known))
+    assert tables.as_csv(read) == tables.as_csv(known)
+    assert read[:2] == known[:2]
+    newer = known[1]._replace(value=2.5)
+    assert tables.merged(read, [newer])[:2] == [known[0], newer]

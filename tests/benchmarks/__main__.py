@@ -43,7 +43,9 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of mcstudy (default: all cores)")
     parser.add_argument("--peers", metavar="WORD", default="", help="only peers whose names have this word, as jax")
     parser.add_argument("--most", type=int, default=6, help="scale goes up to 10 to this power of trials (default: 6)")
-    parser.add_argument("--write", action="store_true", help="write results.md, .csv and .png beside this file")
+    parser.add_argument(
+        "--write", action="store_true", help="put the rows into results.md, .csv and .png beside this file"
+    )
     arguments = parser.parse_args()
     wrong = [name for name in arguments.names if name not in (*NAMES, *(each.name for each in WORKLOADS))]
     if wrong or arguments.pairs < 1:
@@ -85,6 +87,8 @@ def main() -> None:
     )
     print(f"other processes took {load:.1f} % of all cores meanwhile" if load is not None else "")
     if arguments.write:
+        if (HERE / "results.csv").exists():
+            rows = tables.merged(tables.from_csv((HERE / "results.csv").read_text(encoding="utf-8")), rows)
         command = " ".join(["python -m tests.benchmarks", *sys.argv[1:]])
         day = datetime.datetime.now(datetime.UTC).date().isoformat()
         text = tables.markdown(rows, known, peaks, command, day)

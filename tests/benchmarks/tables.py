@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from .rows import SECTIONS, Row
+from .workloads import Goal
 
 HEADS = ("workload", "against", "median", "range", "goal", "met", "ours", "theirs", "how")
 COLUMNS = ("section", "workload", "subject", "value", "low", "high", "unit", "goal", "met", "ours", "other", "note")
@@ -106,3 +107,25 @@ def as_csv(rows: Sequence[Row]) -> str:
         sides = ["" if v is None else f"{v:.5g}" for v in (row.ours, row.other)]
         writer.writerow([row.section, row.workload, row.subject, *values, row.unit, goal, row.met, *sides, row.note])
     return out.getvalue()
+
+
+def from_csv(text: str) -> list[Row]:
+    """The rows of `as_csv`."""
+
+    def value(written: str) -> float:
+        return float(written) if written else math.nan
+
+    rows = []
+    for section, workload, subject, *values, unit, goal, _, ours, other, note in list(csv.reader(io.StringIO(text)))[
+        1:
+    ]:
+        sides = [float(side) if side else None for side in (ours, other)]
+        known = Goal(float(goal[1:].replace(",", "")), goal[0] == "≥") if goal else None
+        rows.append(Row(section, workload, subject, *map(value, values), unit, known, *sides, note))
+    return rows
+
+
+def merged(known: Sequence[Row], found: Sequence[Row]) -> list[Row]:
+    """What is found, in place of what was known of the same; and what else was known."""
+    by_name = {(row.section, row.workload, row.subject): row for row in [*known, *found]}
+    return list(by_name.values())

@@ -110,10 +110,10 @@ WORKLOADS = (
         few=10,
         dense=False,
     ),
-    Workload("E 16, batch 1", "2-16-16-1 relu, one sample a step, SGD", wide(16, 1, 640), few=32),
-    Workload("E 16, batch 32", "2-16-16-1 relu, batch 32, SGD", wide(16, 32, 40), few=8),
-    Workload("E 64, batch 1", "2-64-64-1 relu, one sample a step, SGD", wide(64, 1, 320), few=32),
-    Workload("E 64, batch 32", "2-64-64-1 relu, batch 32, SGD", wide(64, 32, 20), few=8),
+    Workload("E 16, batch 1", "2-16-16-1 relu, one sample a step, SGD", wide(16, 1, 2560), few=32),
+    Workload("E 16, batch 32", "2-16-16-1 relu, batch 32, SGD", wide(16, 32, 160), few=8),
+    Workload("E 64, batch 1", "2-64-64-1 relu, one sample a step, SGD", wide(64, 1, 1280), few=32),
+    Workload("E 64, batch 32", "2-64-64-1 relu, batch 32, SGD", wide(64, 32, 80), few=8),
 )
 """Every workload; its letter is the first of its name."""
 
