@@ -82,7 +82,7 @@ INTRODUCTION = """
 Both sides do the same work: the same network, data of the same kind, every step of every trial. Before it is timed,
 each peer trains some trials from our starts on our data, and its parameters have to become ours but for rounding. Runs
 alternate, ours and the peer's; the tables have the median and the range over these pairs. A goal is met where the
-median reaches it.
+median reaches it. What was measured last stands beside what was measured before on the same machine.
 
 ![Speed against the peers, and share of the peak over the hidden width](results.png)
 """
