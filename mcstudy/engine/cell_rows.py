@@ -162,8 +162,13 @@ def _fused(cell: Cell) -> bool:
     return bool(plain and cell.settings["task"]["batch"] == 1 and not any(map(_special, cell.layers)))
 
 
+def draws(layer: Layer) -> bool:
+    """Whether a layer draws numbers in training: units that are left out, or random slopes."""
+    return bool(layer.dropout or ACTIVATIONS[layer.activation["name"]].random)
+
+
 def _special(layer: Layer) -> bool:
-    return bool(layer.fixed or layer.trained or layer.dropout or ACTIVATIONS[layer.activation["name"]].random)
+    return bool(layer.fixed or layer.trained or draws(layer))
 
 
 def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +236,6 @@ def _repeats(cell: Cell, counts: bool) -> bool:
     task, steps, every = cell.settings["task"], cell.settings["train"]["steps"], cell.settings["converge"]["every"]
     if counts or task["samples"] == "fresh" or task["order"] == "shuffled" or steps == 0:
         return False
-    drawing = any(layer.dropout or ACTIVATIONS[layer.activation["name"]].random for layer in cell.layers)
-    if drawing or cell.settings["train"]["schedule"] is not None:
+    if any(map(draws, cell.layers)) or cell.settings["train"]["schedule"] is not None:
         return False
     return bool(every % -(-task["size"] // task["batch"]) == 0 and steps % every == 0)

@@ -39,11 +39,11 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
         StudyError: a function of a user's file cannot be compiled.
     """
     with _faults_told():
-        task, seed, dtype = cells[0].settings["task"], cells[0].settings["seed"], layout.pack
+        task, seed, pack = cells[0].settings["task"], cells[0].settings["seed"], layout.pack
         part = TASKS[task["name"]]
-        layout.group["task"] = target_address(part, dtype)
+        layout.group["task"] = target_address(part, pack)
         if layout.group["shuffled"][0]:
-            layout.group["shuffle"] = shuffle_address(dtype)
+            layout.group["shuffle"] = shuffle_address(pack)
         layout.group["constants"] = len(layout.numbers)
         if part.target is not None:
             from mcstudy.training.points import task_normals
@@ -53,22 +53,22 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
         for cell, row in zip(cells, layout.cells, strict=True):
             training = cell.settings["train"]
             optimizer = OPTIMIZERS[training["optimizer"]["name"]]
-            row["optimizer"] = update_address(optimizer, training["optimizer"], dtype)
+            row["optimizer"] = update_address(optimizer, training["optimizer"], pack)
             loss = LOSSES[training["loss"]["name"]]
-            row["loss_value"], row["loss_gradient"] = loss_addresses(loss, dtype)
+            row["loss_value"], row["loss_gradient"] = loss_addresses(loss, pack)
             for number, layer in enumerate(cell.layers):
                 made = layout.layers[row["first_layer"] + number]
                 activation = ACTIVATIONS[layer.activation["name"]]
-                made["activation"], made["random"] = activation_addresses(activation, layer.activation, dtype)
+                made["activation"], made["random"] = activation_addresses(activation, layer.activation, pack)
                 recipe, bias = starts(layer, cell.settings["network"]["init"])
-                made["weight_loop"] = _draw_address(recipe.distribution, dtype)
-                made["bias_loop"] = _draw_address(bias, dtype)
+                made["weight_loop"] = _draw_address(recipe.distribution, pack)
+                made["bias_loop"] = _draw_address(bias, pack)
             if cell.id in unrolled:
                 unroll(layout, cell, row)
             if row["fused"] and not row.get("unrolled_steps"):
-                row["fused_loop"] = fused_steps_address(dtype)
+                row["fused_loop"] = fused_steps_address(pack)
             if row["scaled"]:
-                row["scale"] = scale_address(dtype)
+                row["scale"] = scale_address(pack)
 
 
 def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:

@@ -10,6 +10,7 @@ from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.activations.piecewise import PIECEWISE
 from mcstudy.catalog.dispatch import activation_name
 from mcstudy.catalog.losses import LOSSES
+from mcstudy.engine.cell_rows import draws
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.rows import Layout
 from mcstudy.kernels.layout import REAL, TABLE, TRIAL
@@ -49,10 +50,8 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
     Kernels that were never used before are compiled here.
     """
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
-    drawing = any(
-        layer.dropout or layer.trained or ACTIVATIONS[layer.activation["name"]].random for layer in cell.layers
-    )
-    if loss.joint or drawing or sum(layer.inputs * layer.outputs for layer in cell.layers) > MOST_WEIGHTS:
+    special = any(layer.trained or draws(layer) for layer in cell.layers)
+    if loss.joint or special or sum(layer.inputs * layer.outputs for layer in cell.layers) > MOST_WEIGHTS:
         return
     made = layout.layers[row["first_layer"] : row["first_layer"] + row["layers"]]
     row["unrolled_numbers"] = len(layout.numbers)
