@@ -9,6 +9,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
+from mcstudy import jit
 from mcstudy.kernels.memory import load_pack, store_pack
 from mcstudy.kernels.slices import slice_lanes
 from mcstudy.kernels.types import Pack, Pointer, pack_of, scalar_type, splat, vector_type
@@ -118,6 +119,19 @@ class Lines:
         """Give a variable a value."""
         self._builder.store(value, variable)
 
+    def around(self, count: Any, start: Any, size: Any, body: Callable[[Any], None]) -> None:
+        """A loop of `count` passes over positions that begin at `start` and go round 0 … `size` - 1.
+
+        `body` writes the code of a pass, and is given the position.
+        """
+        builder = self._builder
+        at = cgutils.alloca_once_value(builder, start)
+        with cgutils.for_range(builder, count):
+            position = builder.load(at)
+            body(position)
+            after = builder.add(position, self.integer(1))
+            builder.store(builder.select(builder.icmp_signed("==", after, size), self.integer(0), after), at)
+
     def stretches(self, count: Any, together: int, body: Callable[[Any, int], None]) -> None:
         """A loop over 0 … `count` - 1, `together` of them at a time, and another over those left.
 
@@ -138,11 +152,12 @@ def _part_lanes(pack: Pack, registers: int) -> int:
     return lanes if pack.lanes % lanes == 0 else pack.lanes
 
 
-def lines(write: Callable[..., None], registers: int = 1) -> Any:
+def lines(write: Callable[..., None], registers: int = 1, beside: int = 1) -> Any:
     """A compiled function ``(memory, arguments)`` whose code, for each part of packs, is ``write(lines, *values)``.
 
     `memory` is a pointer to packs, `arguments` a tuple of integers, float64 and pointers, which become the values. A
-    part has as many registers as told; several hide each other's latency where a single one waits for itself.
+    part has as many registers as told; several hide each other's latency where a single one waits for itself. With
+    `beside` above 1, `write` is given the `Lines` of as many parts, or of all where packs have fewer, as a list.
     """
 
     @intrinsic
@@ -154,8 +169,15 @@ def lines(write: Callable[..., None], registers: int = 1) -> Any:
 
         def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
             values: Sequence[Any] = cgutils.unpack_tuple(builder, args[1], len(plain))
-            with cgutils.for_range(builder, ir.Constant(_INT64, pack.lanes // _part_lanes(pack, registers))) as loop:
-                write(Lines(context, builder, memory, args[0], loop.index, registers), *values)
+            # A register that is put aside on a stack of 16-byte steps lies in two cache lines, and takes twice as long.
+            builder.function.attributes.alignstack = jit.register_bytes()
+            parts = pack.lanes // _part_lanes(pack, registers)
+            together = min(beside, parts)
+            with cgutils.for_range(builder, ir.Constant(_INT64, parts // together)) as loop:
+                first = builder.mul(loop.index, ir.Constant(_INT64, together))
+                numbers = [builder.add(first, ir.Constant(_INT64, i)) for i in range(together)]
+                codes = [Lines(context, builder, memory, args[0], number, registers) for number in numbers]
+                write(codes if beside > 1 else codes[0], *values)
             return context.get_dummy_value()
 
         return types.void(memory, plain), codegen

@@ -92,13 +92,18 @@ class Passes:
     """
 
     def __init__(self, network: Network, code: Lines, numbers: Any, parameters: Any) -> None:
-        self.network, self.code, self._numbers = network, code, numbers
+        self.network, self.code = network, code
+        self._numbers = [code.item(numbers, code.integer(i)) for i in range(1 + 2 * len(network.layers))]
         self.parameters = code.place(parameters)
         self._one = code.number(1.0)
 
     def number(self, index: int) -> tuple[str, Any]:
         """A number that a function of a part takes."""
-        return "float64", self.code.item(self._numbers, self.code.integer(index))
+        return "float64", self._numbers[index]
+
+    def parameter(self, at: int) -> Any:
+        """Parameter number `at`."""
+        return self.code.load(self.parameters, at)
 
     def samples(self, tables: tuple[Any, Any], places: tuple[Any, Any], columns: Any, count: int) -> tuple[Grid, Grid]:
         """Inputs and targets of `count` samples that lie side by side, from places in packs or in tables on."""
@@ -120,11 +125,11 @@ class Passes:
         zero = code.number(0.0)
         z = []
         for j in range(layer.outputs):
-            bias = code.load(self.parameters, start + layer.weights + j) if layer.biased else zero
+            bias = self.parameter(start + layer.weights + j) if layer.biased else zero
             z.append([bias] * len(inputs[0]))
         for k in range(layer.inputs):
             for j in range(layer.outputs):
-                w = self._one if layer.fixed else code.load(self.parameters, start + j * layer.inputs + k)
+                w = self._one if layer.fixed else self.parameter(start + j * layer.inputs + k)
                 z[j] = [code.fma(w, x, total) for x, total in zip(inputs[k], z[j], strict=True)]
         return z
 

@@ -74,7 +74,7 @@ class _Batch(Passes):
 
     def write(self, tables: tuple[Any, Any], places: Any, columns: Any, count: int, scale: Any) -> None:
         """Add the gradient of `count` samples."""
-        network, code = self.network, self.code
+        network = self.network
         x, y = self.samples(tables, places, columns, count)
         values, slopes = [x], []
         for i in range(len(network.layers)):
@@ -86,7 +86,7 @@ class _Batch(Passes):
             layer, start = network.layers[i], network.starts[i]
 
             def weight(j: int, k: int, layer: Dense = layer, start: int = start) -> Any:
-                return self._one if layer.fixed else code.load(self.parameters, start + j * layer.inputs + k)
+                return self._one if layer.fixed else self.parameter(start + j * layer.inputs + k)
 
             below = self.back(i, delta, weight) if i > 0 else []
             self._add(i, values[i], delta)

@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mcstudy import jit
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.lines import Lines, lines
 from mcstudy.training.passes import SEVERAL, Network, Passes
+
+_SHORT = 30
+"""Most parameters of a network whose steps are so short that four slices are needed to hide their latency, not two."""
+_OTHERS = 10
+"""Registers for what is neither a kept parameter nor a unit's value."""
 
 
 def steps_loop(network: Network) -> Callable[..., None]:
@@ -15,10 +21,13 @@ def steps_loop(network: Network) -> Callable[..., None]:
 
     `numbers` is that of `Passes`. `again` must be the address of the parameters, too: were it known to be the same,
     the compiler would keep what the forward pass loads for the backward pass, in more registers than there are.
+    Instead, as many parameters as there is room for stay in registers from step to step: what bounds such a loop is
+    neither its multiplications nor its loads but its stores, of which a processor does less than one in a cycle.
     """
+    beside = 4 if sum(layer.parameters for layer in network.layers) <= _SHORT else 2
 
     def write(
-        code: Lines,
+        codes: Sequence[Lines],
         numbers: Any,
         inputs: Any,
         targets: Any,
@@ -27,12 +36,24 @@ def steps_loop(network: Network) -> Callable[..., None]:
         x: Any,
         y: Any,
         columns: Any,
+        position: Any,
+        size: Any,
+        count: Any,
         scale: Any,
         rate: Any,
     ) -> None:
-        _Step(network, code, numbers, parameters, again, scale, rate).write((inputs, targets), (x, y), columns)
+        kept = _kept(network, len(codes))
+        steps = [_Step(network, code, numbers, parameters, again, scale, rate, kept) for code in codes]
 
-    step = lines(write, SEVERAL if network.slow else 1)
+        def all_of_them(place: Any) -> None:
+            for step in steps:
+                step.write((inputs, targets), (x, y), columns, place)
+
+        codes[0].around(count, position, size, all_of_them)
+        for step in steps:
+            step.put_back()
+
+    steps = lines(write, SEVERAL if network.slow else 1, beside)
 
     def loop(
         memory: Any,
@@ -50,28 +71,50 @@ def steps_loop(network: Network) -> Callable[..., None]:
         scale: Any,
         rate: Any,
     ) -> None:
-        for _ in range(count):
-            at = x + position, y + position
-            step(memory, (numbers, inputs, targets, parameters, again, at[0], at[1], columns, scale, rate))
-            position += 1
-            if position == size:
-                position = 0
+        steps(memory, (numbers, inputs, targets, parameters, again, x, y, columns, position, size, count, scale, rate))
 
     return loop
+
+
+def _kept(network: Network, slices: int) -> range:
+    """The numbers of the parameters that stay in registers while as many slices train side by side: the last ones."""
+    count = sum(layer.parameters for layer in network.layers)
+    values = max(layer.inputs + layer.outputs for layer in network.layers)
+    free = 0 if network.slow else max(0, jit.register_count() - values - _OTHERS)
+    return range(max(0, count - free // slices), count)
 
 
 class _Step(Passes):
     """Writes a step on one sample: the passes, and the update on the way back."""
 
     def __init__(
-        self, network: Network, code: Lines, numbers: Any, parameters: Any, again: Any, scale: Any, rate: Any
+        self,
+        network: Network,
+        code: Lines,
+        numbers: Any,
+        parameters: Any,
+        again: Any,
+        scale: Any,
+        rate: Any,
+        kept: range,
     ) -> None:
         super().__init__(network, code, numbers, parameters)
         self._again, self._scale, self._rate = code.place(again), scale, rate
+        self._kept = {at: code.variable(code.load(self.parameters, at)) for at in kept}
 
-    def write(self, tables: tuple[Any, Any], places: tuple[Any, Any], columns: Any) -> None:
+    def put_back(self) -> None:
+        """Put the parameters that are in registers into memory."""
+        for at, variable in self._kept.items():
+            self.code.store(self._again, at, self.code.get(variable))
+
+    def parameter(self, at: int) -> Any:
+        """Parameter number `at`, in the forward pass."""
+        return self.code.get(self._kept[at]) if at in self._kept else super().parameter(at)
+
+    def write(self, tables: tuple[Any, Any], starts: tuple[Any, Any], columns: Any, position: Any) -> None:
         """The code of the step."""
-        layers = self.network.layers
+        layers, code = self.network.layers, self.code
+        places = code.index(starts[0], position, 1), code.index(starts[1], position, 1)
         x, y = self.samples(tables, places, columns, 1)
         values, slopes = [[row[0] for row in x]], []
         for i in range(len(layers)):
@@ -79,10 +122,20 @@ class _Step(Passes):
             values.append([row[0] for row in f])
             slopes.append([row[0] for row in slope])
         delta = self._output_delta(values[-1], slopes[-1], [row[0] for row in y])
-        for i in range(len(layers) - 1, -1, -1):
-            below = self._update(i, values[i], delta)
-            if i > 0:
-                delta = [self._bent(i - 1, *three) for three in zip(below, values[i], slopes[i - 1], strict=True)]
+        # Loaded once more, the inputs take no registers in between.
+        inputs = [row[0] for row in self.samples(tables, places, columns, 1)[0]]
+        for i in range(len(layers) - 1, 0, -1):
+            below = []
+            for k, value in enumerate(values[i]):
+                below.append(self._bent(i - 1, self._update_from(i, k, value, delta), value, slopes[i - 1][k]))
+                if i == 1:
+                    self._update_unit(k, below[k], inputs)
+            for j, d in enumerate(delta):
+                self._update_bias(i, j, d)
+            delta = below
+        if len(layers) == 1:
+            for j, d in enumerate(delta):
+                self._update_unit(j, d, inputs)
 
     def _output_delta(self, outputs: Sequence[Any], slopes: Sequence[Any], targets: Sequence[Any]) -> list[Any]:
         rises = self.rises([[o] for o in outputs], [[y] for y in targets], self._scale)
@@ -92,25 +145,44 @@ class _Step(Passes):
         found = zip(rises, outputs, slopes, strict=True)
         return [self.code.mul(rise[0], self._slope(top, f, slope)) for rise, f, slope in found]
 
-    def _update(self, i: int, inputs: Sequence[Any], delta: Sequence[Any]) -> list[Any]:
-        """Update the parameters of layer `i`; returns what `back` does, by the weights before, or after, the update."""
-        layer, start, code, place = self.network.layers[i], self.network.starts[i], self.code, self._again
-        found = [code.number(0.0)] * layer.inputs
+    def _update_from(self, i: int, k: int, value: Any, delta: Sequence[Any]) -> Any:
+        """Update the weights of layer `i` from unit `k`; returns dLoss/df(z) of that unit.
+
+        Which is `back` by the weights before, or after, the update.
+        """
+        layer, start, code = self.network.layers[i], self.network.starts[i], self.code
+        found = code.number(0.0)
         for j, d in enumerate(delta):
-            for k in range(layer.inputs):
-                at = start + j * layer.inputs + k
-                old = code.load(place, at)
-                new = code.fma(d, inputs[k], old)
-                code.store(place, at, new)
-                if i > 0:
-                    found[k] = code.fma(new if self.network.after_update else old, d, found[k])
-        for j, d in enumerate(delta):
-            if layer.biased:
-                at = start + layer.weights + j
-                bias = code.load(place, at)
-                decayed = code.fma(bias, code.number(self._rate), bias) if self.network.bias_decay else None
-                code.store(place, at, decayed or code.add(bias, d))
+            at = start + j * layer.inputs + k
+            old = self._old(at)
+            new = code.fma(d, value, old)
+            self._put(at, new)
+            found = code.fma(new if self.network.after_update else old, d, found)
         return found
+
+    def _update_unit(self, j: int, d: Any, inputs: Sequence[Any]) -> None:
+        """Update the parameters of unit `j` of the first layer."""
+        for k, value in enumerate(inputs):
+            at = j * len(inputs) + k
+            self._put(at, self.code.fma(d, value, self._old(at)))
+        self._update_bias(0, j, d)
+
+    def _update_bias(self, i: int, j: int, d: Any) -> None:
+        layer, code = self.network.layers[i], self.code
+        if layer.biased:
+            at = self.network.starts[i] + layer.weights + j
+            old = self._old(at)
+            decayed = code.fma(old, code.number(self._rate), old) if self.network.bias_decay else None
+            self._put(at, decayed or code.add(old, d))
+
+    def _old(self, at: int) -> Any:
+        return self.code.get(self._kept[at]) if at in self._kept else self.code.load(self._again, at)
+
+    def _put(self, at: int, value: Any) -> None:
+        if at in self._kept:
+            self.code.set(self._kept[at], value)
+        else:
+            self.code.store(self._again, at, value)
 
     def _bent(self, i: int, value: Any, f: Any, slope: Any) -> Any:
         """dLoss/dz of a unit of hidden layer `i` from dLoss/df(z), as `training.fused` has it."""
