@@ -83,7 +83,8 @@ def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatc
     [cost] = {trial_nanoseconds([cell]) * 1e-9 for cell in plan.cells[::2]}
     ids = [cell.id for cell in plan.cells]
     alike = {cell.id for cell in plan.cells if cell.labels["network.bias"] == "true"}
-    enough = int(unrolling.WORTH_SECONDS / cost)
+    weights = sum(layer.inputs * layer.outputs for layer in plan.cells[0].layers)
+    enough = int(unrolling.WORTH_SECONDS * (1 + weights / unrolling.WORTH_WEIGHTS) / cost)
     assert unrolling.worth_unrolling(plan.cells, dict.fromkeys(ids, enough)) == set(ids)
     assert unrolling.worth_unrolling(plan.cells, dict.fromkeys(ids, enough // 3)) == set()
     some = unrolling.worth_unrolling(plan.cells, {name: enough if name == min(alike) else 1 for name in ids})

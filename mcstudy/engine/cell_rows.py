@@ -16,7 +16,8 @@ from mcstudy.kernels.layout import BINARY, CLASSES, HYPERPARAMETERS, LEAKY_RELU,
 from mcstudy.plan import Cell, Layer
 from mcstudy.training.diagnosis import note_count
 
-TILE_BYTES = 24 * 1024
+TILE, TILE_BYTES = 8, 192 * 1024
+"""Samples that pass through a network together, half as many where their values would take more bytes than that."""
 ZERO = 0
 """Address of a pack that stays zero."""
 
@@ -87,7 +88,7 @@ def cell_row(
     }
     row["fused"] = _fused(cell) and not row["adjusted"] and not row["schedule_rows"]
     units = task["n_inputs"] + sum((3 + layer.trained) * layer.outputs for layer in own) + task["n_outputs"]
-    row["tile"] = max(4, min(32, TILE_BYTES // (units * pack_bytes)))
+    row["tile"] = TILE if TILE * units * pack_bytes <= TILE_BYTES else TILE // 2
     if row["after_update"]:
         row["tile"] = max(row["tile"], task["batch"])
     if init["name"] == "grid":

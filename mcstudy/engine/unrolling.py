@@ -18,13 +18,13 @@ from mcstudy.plan import Cell, Layer
 from mcstudy.training.passes import Dense, Network
 from mcstudy.training.unrolled import gradients_address, losses_address, steps_address
 
-MOST_WEIGHTS = 100
-"""Most weights of a network that has kernels of its own; the general ones are as fast for larger ones."""
+MOST_WEIGHTS, MOST_STEPS_WEIGHTS = 100, 320
+"""Most weights of a network that has kernels of its own, for batches and losses and for steps on one sample each; the
+general ones are as fast for larger ones, whose own code would be too long for a processor's cache."""
 
-
-WORTH_SECONDS = 1.0
-"""Seconds of one core that the cost model must foresee, for kernels of their own to be compiled: that takes half a
-second, and then half of the time is saved, or more."""
+WORTH_SECONDS, WORTH_WEIGHTS = 1.0, 80
+"""Seconds of one core that the cost model must foresee, for kernels of their own to be compiled, and as many more for
+so many weights: compiling takes half of that, and then half of the time is saved, or a third of large networks."""
 
 
 def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> set[str]:
@@ -34,7 +34,12 @@ def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> set[str
     for cell in cells:
         cost = trial_nanoseconds([cell]) * 1e-9 * trials[cell.id]
         seconds[names[cell.id]] = seconds.get(names[cell.id], 0.0) + cost
-    return {name for name, kind in names.items() if seconds[kind] >= WORTH_SECONDS}
+    enough = {names[cell.id]: WORTH_SECONDS * (1 + _weights(cell) / WORTH_WEIGHTS) for cell in cells}
+    return {name for name, kind in names.items() if seconds[kind] >= enough[kind]}
+
+
+def _weights(cell: Cell) -> int:
+    return sum(layer.inputs * layer.outputs for layer in cell.layers)
 
 
 def _kind(cell: Cell) -> str:
@@ -51,7 +56,8 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
     """
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
-    if loss.joint or special or sum(layer.inputs * layer.outputs for layer in cell.layers) > MOST_WEIGHTS:
+    few = _weights(cell) <= MOST_WEIGHTS
+    if loss.joint or special or _weights(cell) > (MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS):
         return
     made = layout.layers[row["first_layer"] : row["first_layer"] + row["layers"]]
     row["unrolled_numbers"] = len(layout.numbers)
@@ -66,7 +72,7 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
     elif not row["after_update"]:
         training = _network(cell, made, learned)
         row["unrolled_gradients"] = gradients_address(training, _name(cell, training), layout.pack)
-    if row["labels"] == REAL:
+    if row["labels"] == REAL and few:
         checked = _network(cell, made, bool(group["source"] != TRIAL))
         row["unrolled_losses"] = losses_address(checked, _name(cell, checked), layout.pack)
 
