@@ -1,9 +1,10 @@
 """JAX: `jit(vmap(scan))` with `grad`, as its documentation suggests for many small trainings.
 
-Two peers. The first is that, with the library's own shuffle. The second does what else its experts know: XLA's CPU
-device runs operations this small on one core, so trials are spread over as many host devices as there are cores
-(`shard_map`); and XLA sorts pairs of keys and values slowly, so a pass is shuffled by sorting 24 random bits with the
-sample's number below them.
+Three peers. The first is that, with the library's own shuffle, and a program for each cell of a study. The second, for
+studies of several cells, trains all of them in one program that draws their data once. The third does what else its
+experts know: XLA's CPU device runs operations this small on one core, so trials are spread over as many host devices
+as there are cores (`shard_map`); and XLA sorts pairs of keys and values slowly, so a pass is shuffled by sorting 24
+random bits with the sample's number below them.
 
 Tried on two cores of a Zen 5, and left out because they measured worse: products written as `(w * x).sum(-1)`; trials
 on the last axis; cells that share an activation as lanes of one sum; unrolled scans; the generators rbg and unsafe_rbg;
@@ -30,6 +31,7 @@ class Jax:
     name = "JAX"
     packages: tuple[str, ...] = ("jax",)
     one = False
+    together = False
     sharded = False
 
     def takes(self, works: Sequence[Work]) -> bool:
@@ -59,6 +61,12 @@ class Jax:
         return [joined(end) for end in ends]
 
     def runner(self, works: Sequence[Work], way: str, starts: Sequence[Array], steps: int) -> Run:
+        if self.together or len(works) == 1:
+            return self._program(works, way, starts, steps)
+        each = [self._program([work], way, [start], steps) for work, start in zip(works, starts, strict=True)]
+        return lambda: [program() for program in each][0]
+
+    def _program(self, works: Sequence[Work], way: str, starts: Sequence[Array], steps: int) -> Run:
         import jax
 
         networks = [split(work, start) for work, start in zip(works, starts, strict=True)]
@@ -75,11 +83,21 @@ class Jax:
         return lambda: joined(jax.block_until_ready(compiled(networks, keys))[0])
 
 
+class Together(Jax):
+    """All cells of a study in one program, which draws their data once."""
+
+    name = "JAX, data shared"
+    together = True
+
+    def takes(self, works: Sequence[Work]) -> bool:
+        return len(works) > 1
+
+
 class Sharded(Jax):
     """The same on as many devices as there are cores, with a quicker shuffle."""
 
     name = "JAX, tuned"
-    sharded = True
+    together = sharded = True
 
 
 def _function(name: str, slope: float, z: Any) -> Any:
@@ -201,4 +219,4 @@ def _targets(work: Work, x: Any) -> Any:
     return x.sum(-1) if work.task == "addition" else jnp.sqrt((x * x).sum(-1))
 
 
-PEERS = (Jax(), Sharded())
+PEERS = (Jax(), Together(), Sharded())
