@@ -19,6 +19,7 @@ import numpy as np
 
 from mcstudy.engine.columns import looked_up, noted, wants_finals
 from mcstudy.engine.failures import failed
+from mcstudy.engine.order import in_sequence, training_order
 from mcstudy.engine.program import Program, kept_trials
 from mcstudy.engine.work import Unit, Work
 from mcstudy.errors import StudyError
@@ -80,6 +81,7 @@ def run_unit(
     width = int(program.cell_table["count"].max())
     finals = np.zeros((count, trials if any(map(wants_finals, program.cells)) else 0, width), program.dtype)
     trace = np.full((count, trials if traced else 0, max(program.checks), width if traced else 0), np.nan)
+    order = training_order(program, number, kept, memory)
     done = train(
         *memory,
         program.group_table,
@@ -89,28 +91,29 @@ def run_unit(
         program.numbers,
         program.tables,
         program.points,
-        number,
+        number[order],
         program.scratch,
         (outcome, steps, losses, step_best, notes, finals, history, trace),
         stop,
     )
+    places, done = in_sequence(order, done)
     if done == 0:
         return []
     results = []
     for c, cell in enumerate(program.cells):
-        ends = outcome[c, :done].astype(np.uint8)
-        first, last, best = (values[c, :done].astype(program.dtype) for values in losses)
+        ends = outcome[c, places].astype(np.uint8)
+        first, last, best = (values[c, places].astype(program.dtype) for values in losses)
         rows = {
             "trial": number[:done],
             "outcome": ends,
-            "steps": steps[c, :done],
+            "steps": steps[c, places],
             "loss_first": first,
             "loss_last": last,
             "loss_best": best,
-            "step_best": step_best[c, :done],
-            **noted(cell, notes[c, :done], ends),
+            "step_best": step_best[c, places],
+            **noted(cell, notes[c, places], ends),
         }
-        rows |= looked_up(program, c, rows, finals[c, :done])
+        rows |= looked_up(program, c, rows, finals[c, places] if finals.shape[1] else finals[c])
         checks, parameters = program.checks[c], int(program.cell_table["count"][c])
         results.append(
             UnitResult(

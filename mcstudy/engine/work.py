@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mcstudy.engine.cost import trial_nanoseconds
+from mcstudy.engine.order import is_sorted
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.rows import pack_bytes
 from mcstudy.engine.sharing import groups
@@ -21,6 +22,8 @@ from mcstudy.plan import Cell, Table
 
 UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.05
 """How long a unit takes at most and, at the end of a run, at least."""
+SORTED_SECONDS = 2.0
+"""The first of these for units whose trials are sorted: the more there are, the more of them are alike."""
 UNITS_LEFT = 4
 """Units that are left for each thread at any time, so that threads end together; near the end they become smaller."""
 FIRST_SHARE = 0.25
@@ -129,7 +132,7 @@ class Work(Iterator[Unit]):
 
     def _measured(self, lot: _Lot, program: Program) -> int:
         seconds = self._slower * self._left / (self._threads * UNITS_LEFT)
-        seconds = min(UNIT_SECONDS, max(LEAST_SECONDS, seconds))
+        seconds = min(SORTED_SECONDS if is_sorted(lot.cells) else UNIT_SECONDS, max(LEAST_SECONDS, seconds))
         if lot.seconds is None:
             return whole_packs(program, lot.guess * self._slower, seconds * FIRST_SHARE)
         return whole_packs(program, lot.seconds, seconds)

@@ -64,7 +64,12 @@ class Jax:
         if self.together or len(works) == 1:
             return self._program(works, way, starts, steps)
         each = [self._program([work], way, [start], steps) for work, start in zip(works, starts, strict=True)]
-        return lambda: [program() for program in each][0]
+
+        def one_after_the_other() -> Array:
+            first, *_ = [program() for program in each]
+            return first
+
+        return one_after_the_other
 
     def _program(self, works: Sequence[Work], way: str, starts: Sequence[Array], steps: int) -> Run:
         import jax
