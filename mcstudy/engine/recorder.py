@@ -29,8 +29,6 @@ FLUSH_SECONDS, FLUSH_SHARE = 10.0, 0.02
 thousands of files."""
 FLUSH_ROWS, FLUSH_SUMMED = 4_000_000, 16_000_000
 """Trials that wait at most, with their rows and as sums alone."""
-WRITERS = 4
-"""Cells that are stored at a time."""
 
 
 class Recorder:
@@ -100,10 +98,11 @@ class Recorder:
         Raises:
             RunError: the store refuses it. What it did not take is kept, for another try.
         """
-        _each(_History.store, self._histories.values())
+        writers = self._store.writers
+        _each(_History.store, self._histories.values(), writers)
         self._rows = 0
-        _each(partial(self._store_rows, complete=complete), list(self._pending))
-        _each(self._store_sums, list(self._summed))
+        _each(partial(self._store_rows, complete=complete), list(self._pending), writers)
+        _each(self._store_sums, list(self._summed), writers)
         self._flushed = time.monotonic()
 
     def _store_rows(self, cell_id: str, complete: bool) -> None:
@@ -172,12 +171,16 @@ class _History:
         self.blocks = {first: block for first, block in self.blocks.items() if first + len(block) > self._length}
 
 
-def _each(work: Callable[[Any], None], cells: Collection[Any]) -> None:
+def _each(work: Callable[[Any], None], cells: Collection[Any], writers: int) -> None:
     """Do something for every cell, several at a time: packing takes the processor, and making files safe the disk.
 
     After a fault no other cell is begun; the first of them is raised once all that were begun have ended.
     """
-    with ThreadPoolExecutor(min(len(cells), WRITERS) or 1) as pool:
+    if min(len(cells), writers) <= 1:
+        for cell in cells:
+            work(cell)
+        return
+    with ThreadPoolExecutor(min(len(cells), writers)) as pool:
         for _ in pool.map(work, cells):
             pass
 

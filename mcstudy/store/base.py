@@ -56,9 +56,11 @@ class Store(ABC):
 
     Attributes:
         summaries: what is kept of trials that have no rows.
+        writers: how many threads may well write at once.
     """
 
     summaries: Summaries
+    writers: int = 1
 
     @abstractmethod
     def open(self) -> None:

@@ -39,6 +39,8 @@ class FolderStore(Store):
     Several threads may write at once, each its own trials.
     """
 
+    writers = 4
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.summaries: FolderSummaries = FolderSummaries(self.path / "summaries")
