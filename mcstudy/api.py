@@ -159,7 +159,7 @@ def run(
     if out is None:
         trained, counts = trained_and_counts()
         return Results(plan, plan.counts(counts), trained, None, store)
-    from mcstudy import manifest
+    from mcstudy import manifest, statistics
 
     with store.held() as notice:
         if notice:
@@ -169,10 +169,11 @@ def run(
         set_aside(plan, store, progress)
         trained, counts = trained_and_counts()
         clock.trained()
-        record = manifest.write(plan, store, counts, trained, threads, clock, command)
-        rates = write_report(plan, store, Path(out), record, counts)
+        tallies, digests = statistics.tallies_and_digests(plan, store, counts)
+        record = manifest.write(plan, store, counts, trained, threads, clock, command, digests)
+        rates = write_report(plan, store, Path(out), record, counts, tallies)
     results = Results(plan, plan.counts(counts), trained, Path(out), store)
-    results.__dict__["rates"] = rates
+    results.__dict__.update(rates=rates, _tallies=tallies)
     return results
 
 
@@ -188,8 +189,15 @@ def _lacking(study: Study, store: Store, cell_id: str) -> int:
     return trials - sum(min(stop, trials) - start for start, stop in known if start < trials)
 
 
-def write_report(plan: Plan, store: Store, folder: Path, record: dict[str, Any] | None, trials: Trials) -> pd.DataFrame:
-    """Draw the report of the first stored `trials` of each cell; returns the rates."""
+def write_report(
+    plan: Plan,
+    store: Store,
+    folder: Path,
+    record: dict[str, Any] | None,
+    trials: Trials,
+    tallies: Mapping[str, Tally] | None = None,
+) -> pd.DataFrame:
+    """Draw the report of the first stored `trials` of each cell, and of their tallies if known; returns the rates."""
     from mcstudy import manifest, report
 
-    return report.write(plan, store, folder, manifest.provenance(record), trials)
+    return report.write(plan, store, folder, manifest.provenance(record), trials, tallies)

@@ -43,13 +43,21 @@ class Clock:
 
 
 def write(
-    plan: Plan, store: Store, trials: Trials, trained: int, threads: int | None, clock: Clock, command: str | None
+    plan: Plan,
+    store: Store,
+    trials: Trials,
+    trained: int,
+    threads: int | None,
+    clock: Clock,
+    command: str | None,
+    digests: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Write the manifest of a run and return it.
 
     A run that trained nothing keeps what is known of the training, and the whole record where it reports the same. A
     record is replaced only if the rows that it vouches for are what they were; one that cannot be read vouches for
     nothing. Where `trials` is a number for each cell, the record has them as `counts`, beside the study's number.
+    `digests` are those of the cells' rows, or of their sums, where they are known.
 
     Raises:
         RunError: the rows of a cell are not those of the record that lies there, or are damaged.
@@ -58,7 +66,8 @@ def write(
 
     counts = plan.counts(trials)
     layout = sums.LAYOUT if plan.study.study.keep == "summary" else DIGEST_LAYOUT
-    digests = {cell.id: _digest(store, cell, counts[cell.id], layout) for cell in plan.cells}
+    if digests is None:
+        digests = {cell.id: _digest(store, cell, counts[cell.id], layout) for cell in plan.cells}
     manifest: dict[str, Any] = {
         "study": plan.study.data,
         "file": None if plan.study.file is None else os.path.abspath(plan.study.file),
@@ -77,7 +86,7 @@ def write(
         "training_seconds": round(clock.training_seconds, 3),
         "trained": trained,
         "digest_layout": layout,
-        "digest": digests,
+        "digest": dict(digests),
     }
     if plan.claims:
         manifest["claims"] = [[list(cells) for cells in selection] for selection in plan.claims]

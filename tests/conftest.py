@@ -85,7 +85,7 @@ def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs write no report: drawing takes most of the time of a short one, and many tests ask for its trials alone."""
 
-    def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int) -> pd.DataFrame:
+    def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int, tallies: object) -> pd.DataFrame:
         return statistics.rates(plan, store, trials)
 
     monkeypatch.setattr("mcstudy.api.write_report", rates)

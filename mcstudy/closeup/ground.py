@@ -141,16 +141,16 @@ def live_lines(program: Program, parameters: Array, ground: Ground, values: Arra
 
 
 def _numbered(above: Array, live: Array) -> Array:
+    """The number of each unit's line: that of the first unit before it whose line is the same, else a new one."""
     numbers = np.full(live.shape, -1, np.int64)
-    for network in range(len(live)):
-        following = 0
-        for unit in np.flatnonzero(live[network]):
-            for other in np.flatnonzero(numbers[network, :unit] >= 0):
-                apart = np.mean(above[network, unit] != above[network, other])
-                if min(apart, 1 - apart) <= SAME_SIDES:
-                    numbers[network, unit] = numbers[network, other]
-                    break
-            else:
-                numbers[network, unit] = following
-                following += 1
+    for unit in range(live.shape[1]):
+        new = live[:, unit].copy()
+        following = numbers.max(axis=1) + 1
+        for other in range(unit):
+            some = np.flatnonzero(new & live[:, other])
+            apart = np.mean(above[some, unit] != above[some, other], axis=1)
+            same = some[np.minimum(apart, 1 - apart) <= SAME_SIDES]
+            numbers[same, unit] = numbers[same, other]
+            new[same] = False
+        numbers[new, unit] = following[new]
     return numbers

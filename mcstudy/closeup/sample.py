@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -116,14 +118,23 @@ _KEPT: Final = ("trial", "outcome", "steps", "loss", "parameters")
 
 
 def _train(program: Program, numbers: Array) -> dict[str, Array]:
-    """Train some trials, a few at a time: Ctrl-C is heard in between."""
-    from mcstudy.engine.threads import Unit, run_unit
+    """Train some trials, a few at a time on each core: Ctrl-C is heard in between."""
+    from mcstudy.engine.threads import Unit, available_threads, run_unit
 
-    memory, stop = program.memory(), np.zeros(1, np.int64)
-    pieces = []
-    for start in range(0, len(numbers), program.lanes):
-        piece = numbers[start : start + program.lanes]
-        [result] = run_unit(Unit(program, int(piece[0]), int(piece[-1]) + 1, piece), memory, stop, traced=True)
-        found = (result.rows["trial"], result.rows["outcome"], result.rows["steps"], result.history, result.trace)
-        pieces.append(found)
-    return {name: np.concatenate(parts) for name, parts in zip(_KEPT, zip(*pieces, strict=True), strict=True)}
+    pieces = [numbers[start : start + program.lanes] for start in range(0, len(numbers), program.lanes)]
+    stop, own = np.zeros(1, np.int64), threading.local()
+
+    def trained(piece: Array) -> tuple[Array, ...]:
+        if not hasattr(own, "memory"):
+            own.memory = program.memory()
+        unit = Unit(program, int(piece[0]), int(piece[-1]) + 1, piece)
+        [result] = run_unit(unit, own.memory, stop, traced=True)
+        return result.rows["trial"], result.rows["outcome"], result.rows["steps"], result.history, result.trace
+
+    with ThreadPoolExecutor(min(len(pieces), available_threads())) as pool:
+        try:
+            found = list(pool.map(trained, pieces))
+        except BaseException:
+            stop[0] = 1
+            raise
+    return {name: np.concatenate(parts) for name, parts in zip(_KEPT, zip(*found, strict=True), strict=True)}

@@ -10,9 +10,11 @@ Where summaries are kept, only the trials that have a history have rows; of the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -96,26 +98,31 @@ class Recorder:
         Raises:
             RunError: the store refuses it. What it did not take is kept, for another try.
         """
-        for history in self._histories.values():
-            history.store()
+        writers = self._store.writers
+        _each(_History.store, self._histories.values(), writers)
         self._rows = 0
-        for cell_id, results in list(self._pending.items()):
-            ready = [result for result in results if complete or not self._waits(result)]
-            for run in _runs(sorted(ready, key=lambda result: result.first)):
-                rows = {name: np.concatenate([part.rows[name] for part in run]) for name in run[0].rows}
-                start, stop = run[0].first, run[0].first + len(rows["trial"])
-                for first, last in gaps(self._stored.get(cell_id, ()), start, stop):
-                    piece = slice(first - start, last - start)
-                    self._store.write(cell_id, first, {name: values[piece] for name, values in rows.items()})
-            self._pending[cell_id] = [] if complete else [result for result in results if self._waits(result)]
-        for cell_id, parts in list(self._summed.items()):
-            for chain in _chains(sorted(parts, key=lambda part: part.first)):
-                sums = Sums()
-                for part in chain:
-                    sums.join(part.summary)
-                self._store.summaries.write(cell_id, chain[0].first, chain[-1].stop, pack(sums.summary()))
-            self._summed[cell_id] = []
+        _each(partial(self._store_rows, complete=complete), list(self._pending), writers)
+        _each(self._store_sums, list(self._summed), writers)
         self._flushed = time.monotonic()
+
+    def _store_rows(self, cell_id: str, complete: bool) -> None:
+        results = self._pending[cell_id]
+        ready = [result for result in results if complete or not self._waits(result)]
+        for run in _runs(sorted(ready, key=lambda result: result.first)):
+            rows = {name: np.concatenate([part.rows[name] for part in run]) for name in run[0].rows}
+            start, stop = run[0].first, run[0].first + len(rows["trial"])
+            for first, last in gaps(self._stored.get(cell_id, ()), start, stop):
+                piece = slice(first - start, last - start)
+                self._store.write(cell_id, first, {name: values[piece] for name, values in rows.items()})
+        self._pending[cell_id] = [] if complete else [result for result in results if self._waits(result)]
+
+    def _store_sums(self, cell_id: str) -> None:
+        for chain in _chains(sorted(self._summed[cell_id], key=lambda part: part.first)):
+            sums = Sums()
+            for part in chain:
+                sums.join(part.summary)
+            self._store.summaries.write(cell_id, chain[0].first, chain[-1].stop, pack(sums.summary()))
+        self._summed[cell_id] = []
 
     def _waits(self, result: UnitResult) -> bool:
         history = self._histories.get(result.cell.id)
@@ -162,6 +169,20 @@ class _History:
             self._store.write_history(self._cell.id, check_steps(self._cell), losses)
             self._length = length
         self.blocks = {first: block for first, block in self.blocks.items() if first + len(block) > self._length}
+
+
+def _each(work: Callable[[Any], None], cells: Collection[Any], writers: int) -> None:
+    """Do something for every cell, several at a time: packing takes the processor, and making files safe the disk.
+
+    After a fault no other cell is begun; the first of them is raised once all that were begun have ended.
+    """
+    if min(len(cells), writers) <= 1:
+        for cell in cells:
+            work(cell)
+        return
+    with ThreadPoolExecutor(min(len(cells), writers)) as pool:
+        for _ in pool.map(work, cells):
+            pass
 
 
 def gaps(stored: Sequence[tuple[int, int]], start: int, stop: int) -> list[tuple[int, int]]:

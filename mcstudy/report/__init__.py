@@ -34,6 +34,7 @@ def write(
     folder: str | os.PathLike[str],
     provenance: Mapping[str, Any] | None = None,
     trials: Trials = None,
+    tallies: Mapping[str, statistics.Tally] | None = None,
 ) -> pd.DataFrame:
     """Writes the tables of `TABLES` as CSV, ``figures/*.png``, ``report.md`` and ``report.html``.
 
@@ -46,6 +47,7 @@ def write(
         folder: where to; made where it is missing.
         provenance: what is known of the run (versions, machine, times); shown in ``report.html`` alone.
         trials: how many trials of each cell, from trial 0 on; by default all that the study asks for.
+        tallies: of these, by the cell's id, where they are known.
 
     Returns:
         The rates, as in ``rates.csv``.
@@ -53,7 +55,7 @@ def write(
     Raises:
         RunError: trials are missing, or the folder cannot be written to.
     """
-    frames = collect(plan, store, trials)
+    frames = collect(plan, store, trials, tallies)
     look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     early = plan.study.study.until is not None
@@ -82,7 +84,9 @@ def write(
     return rates
 
 
-def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
+def collect(
+    plan: Plan, store: Store, trials: Trials = None, tallies: Mapping[str, statistics.Tally] | None = None
+) -> dict[str, Any]:
     """What a report tells of the trials of all cells, by name: the frames of `mcstudy.statistics`, and its judge.
 
     Rates are there twice: as ``rates.csv`` has them, and (rates) with the intervals that the report tells.
@@ -90,12 +94,12 @@ def collect(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Any]:
     Args:
         plan: the cells.
         store: their trials.
-        trials: as `write` takes them.
+        trials, tallies: as `write` takes them.
 
     Raises:
         RunError: trials are missing.
     """
-    known = statistics.tallies(plan, store, trials)
+    known = statistics.tallies(plan, store, trials) if tallies is None else tallies
     rates, method = statistics.rates(plan, store, trials, known), statistics.method_of(plan)
     restarts, times = statistics.restarts_and_times(plan, known)
     frames: dict[str, Any] = {

@@ -92,11 +92,11 @@ def _marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> list[Block]:
     varied = tuple(key for key in keys if frame[key].nunique() > 1)
     if len(varied) < 2:
         return []
-    rows = []
+    rows, every = [], words.records(frame)
     for row in words.records(statistics.marginals(frame, varied)):
         mean = row["rate"], row["rate_low"], row["rate_high"]
         decimals = statistics.percent_decimals(*mean)
-        cells = [cell for cell in words.records(frame) if cell[row["key"]] == row["level"]]
+        cells = [cell for cell in every if cell[row["key"]] == row["level"]]
         known = [statistics.percent_decimals(cell["rate"], cell["rate_low"], cell["rate_high"]) for cell in cells]
         decimals = min(decimals, *known)
         span = f"{words.figure(row['lowest'], decimals)} to {words.figure(row['highest'], decimals)}"

@@ -95,20 +95,21 @@ class Form:
         without: str | None = None,
     ) -> None:
         self._noun, self._role, self._fits, self._without = noun, role, fits, without
-        self.models = {name: self._model(part) for name, part in parts.items() if fits(part)}
-        self._own: dict[str, type[PartSettings]] = {}
-
-    def _model(self, part: Part) -> type[PartSettings]:
-        return _part_model(self._role, part, self._without)
+        self._parts = {name: part for name, part in parts.items() if fits(part)}
+        self._models: dict[str, type[PartSettings]] = {}
 
     @property
-    def own(self) -> dict[str, type[PartSettings]]:
-        """The models of parts of users' files that the study at hand may name."""
-        parts = _own.get().get({"output": "activation"}.get(self._noun, self._noun), {})
-        for part in parts.values():
-            if part.key not in self._own and self._fits(part):
-                self._own[part.key] = self._model(part)
-        return {name: self._own[part.key] for name, part in parts.items() if part.key in self._own}
+    def parts(self) -> dict[str, Part]:
+        """The parts by the name that a study writes, with those of users' files that the study at hand may name."""
+        own = _own.get().get({"output": "activation"}.get(self._noun, self._noun), {})
+        return self._parts | {name: part for name, part in own.items() if self._fits(part)}
+
+    def model(self, part: Part) -> type[PartSettings]:
+        """The model of one of them."""
+        if part.key not in self._models:
+            # One takes half a millisecond, there are 173, and a study names a few.
+            self._models[part.key] = _part_model(self._role, part, self._without)
+        return self._models[part.key]
 
 
 class OneOf:
@@ -128,7 +129,7 @@ class OneOf:
     @property
     def models(self) -> dict[str, type[PartSettings]]:
         """The part models by the name that a study writes."""
-        return self._form.models | self._form.own
+        return {name: self._form.model(part) for name, part in self._form.parts.items()}
 
     @property
     def nouns(self) -> str:
@@ -136,43 +137,47 @@ class OneOf:
         return ("an " if self.noun[0] in "aeiou" else "a ") + self.noun
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        choices = {name: handler.generate_schema(model) for name, model in self._form.models.items()}
-        union = core_schema.tagged_union_schema(choices, discriminator="name")
-        return core_schema.no_info_wrap_validator_function(self._expand, union)
+        return core_schema.no_info_plain_validator_function(self._validated)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        names = [name for name in self.models if self.match or not self._required(name)]
-        return {"anyOf": [{"enum": names}, handler(schema)]} if names else handler(schema)
+        choices = {name: model.__pydantic_core_schema__ for name, model in self.models.items()}
+        union = handler(core_schema.tagged_union_schema(choices, discriminator="name"))
+        names = [name for name in choices if self.match or not self._required(name)]
+        return {"anyOf": [{"enum": names}, union]} if names else union
 
     def _required(self, name: str) -> bool:
         return any(field.is_required() for key, field in self.models[name].model_fields.items() if key != "name")
 
-    def _expand(self, value: Any, handler: Callable[[Any], Any]) -> Any:
+    def _validated(self, value: Any) -> Any:
         table = {"name": value} if isinstance(value, str) else value
+        if isinstance(table, PartSettings):
+            table = plain(table)
         name = table.get("name") if isinstance(table, Mapping) else None
-        own = self._form.own.get(name) if isinstance(name, str) else None
-        if self.match and isinstance(value, str) and name in self.models:
-            return value if own is None else own.part.key
-        return handler(table) if own is None else _validated(own, table)
+        part = self._form.parts.get(name) if isinstance(name, str) else None
+        if part is None:
+            raise PydanticCustomError("not_a_part", "is not {nouns}", {"nouns": self.nouns})
+        if self.match and isinstance(value, str):
+            return part.key
+        return _settings(self._form.model(part), table)
 
 
-def _validated(own: type[PartSettings], table: Any) -> PartSettings:
-    """The settings of a part of a user's file; the place of a fault has the part's name, as within a catalog."""
+def _settings(model: type[PartSettings], table: Any) -> PartSettings:
+    """The settings of a part; the place of a fault has the part's name, as within a union."""
     try:
-        return own.model_validate(table)
+        return model.model_validate(table)
     except ValidationError as error:
         lines = [
             InitErrorDetails(
-                type=PydanticCustomError("refused", "{words}", {"words": line["msg"]})
-                if line["type"] == "refused"
+                type=PydanticCustomError(line["type"], "{words}", {"words": line["msg"]})
+                if line["type"] in ("refused", "not_a_part")
                 else line["type"],
-                loc=(own.part.name, *line["loc"]),
+                loc=(model.part.name, *line["loc"]),
                 input=line["input"],
                 ctx=line.get("ctx", {}),
             )
             for line in error.errors()
         ]
-        raise ValidationError.from_exception_data(own.part.name, lines) from error
+        raise ValidationError.from_exception_data(model.part.name, lines) from error
 
 
 def _part_model(noun: str, part: Part, without: str | None) -> type[PartSettings]:

@@ -17,7 +17,7 @@ from mcstudy.statistics.frames import (
 )
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.judge import DIFFERENT, Judge, Side
-from mcstudy.statistics.tally import Tally, tallies, tally
+from mcstudy.statistics.tally import Tally, tallies, tallies_and_digests, tally
 from mcstudy.statistics.waiting import restarts, restarts_and_times, times
 from mcstudy.sums import CAUSES
 
@@ -51,6 +51,7 @@ __all__ = [
     "sequences",
     "stopping",
     "tallies",
+    "tallies_and_digests",
     "tally",
     "times",
     "wilson",

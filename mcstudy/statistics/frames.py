@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -97,10 +97,8 @@ def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, 
     Returns:
         cell, the varied keys, step, share, low, high: a row per cell and check.
     """
-    import pandas as pd
-
     known, width = tallies(plan, store, trials) if known is None else known, half_width(plan)
-    frames = []
+    parts = []
     for cell in plan.cells:
         sums = known[cell.id]
         grid = some_checks(cell, sums, CURVE_POINTS)
@@ -109,9 +107,8 @@ def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, 
             low, high = band(done, sums.trials, cell.checks)
         else:
             low, high = sequences.rate(done, sums.trials, width)
-        columns = {"step": grid, "share": done / sums.trials, "low": low, "high": high}
-        frames.append(pd.DataFrame({**named(plan, cell), **columns}))
-    return pd.concat(frames, ignore_index=True)
+        parts.append({"step": grid, "share": done / sums.trials, "low": low, "high": high})
+    return stacked(plan, plan.cells, parts)
 
 
 def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
@@ -127,16 +124,16 @@ def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
     import pandas as pd
 
     counts = plan.counts(trials)
-    frames = []
+    cells, parts = [], []
     for cell in plan.cells:
         asked, history = counts[cell.id], store.read_history(cell.id)
         if history is None or not min(asked, len(history[1])):
             continue
         steps, stored = history
         count = min(asked, len(stored))
-        ends = store.read(cell.id, count, ["outcome", "steps"])
-        stopped = np.searchsorted(steps, ends["steps"].to_numpy())
-        diverged = ends["outcome"].cat.codes.to_numpy() == DIVERGED
+        ends = list(store.chunks(cell.id, count, ["outcome", "steps"]))
+        stopped = np.searchsorted(steps, np.concatenate([rows["steps"] for rows in ends]))
+        diverged = np.concatenate([rows["outcome"] for rows in ends]) == DIVERGED
         keep = _thinned(len(steps))
         last = stored[np.arange(count), np.minimum(stopped, len(steps) - 1)]
         last[diverged] = np.inf
@@ -147,11 +144,13 @@ def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
         for name, q in QUANTILES.items():
             columns[name] = values[:, max(0, math.ceil(q * count) - 1)].astype(np.float64)
         threshold = cell.settings["converge"].get("loss")
-        columns |= {"trials": count, "threshold": math.nan if threshold is None else threshold}
-        frames.append(pd.DataFrame({**named(plan, cell), **columns}))
-    if not frames:
+        columns["trials"] = np.full(len(keep), count)
+        columns["threshold"] = np.full(len(keep), math.nan if threshold is None else threshold)
+        cells.append(cell)
+        parts.append(columns)
+    if not cells:
         return pd.DataFrame(columns=["cell", *plan.keys, "step", *QUANTILES, "trials", "threshold"])
-    return pd.concat(frames, ignore_index=True)
+    return stacked(plan, cells, parts)
 
 
 def anytime(frame: pd.DataFrame) -> pd.DataFrame:
@@ -188,6 +187,17 @@ def marginals(frame: pd.DataFrame, keys: tuple[str, ...]) -> pd.DataFrame:
 def named(plan: Plan, cell: Cell) -> dict[str, str]:
     """The columns that every frame begins with: the cell's id and its labels."""
     return {"cell": cell.id, **{key: cell.labels[key] for key in plan.keys}}
+
+
+def stacked(plan: Plan, cells: Sequence[Cell], parts: Sequence[Mapping[str, NDArray[Any]]]) -> pd.DataFrame:
+    """One frame of the columns of each of these cells, their `named` first; to join frames of single ones is slow."""
+    import pandas as pd
+
+    sizes = [len(next(iter(part.values()))) for part in parts]
+    names = [named(plan, cell) for cell in cells]
+    columns: dict[str, Any] = {key: np.repeat([name[key] for name in names], sizes) for key in names[0]}
+    columns |= {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
+    return pd.DataFrame(columns)
 
 
 def _thinned(checks: int) -> NDArray[np.int64]:

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.outcomes import OUTCOMES
-from mcstudy.sums import median, summed
+from mcstudy.store import Digest
+from mcstudy.sums import Summary, median, summed
 from mcstudy.sums.causes import Causes
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def tally(store: Store, cell_id: str, trials: int, hessian: bool = False) -> Tal
     Raises:
         RunError: some of them are not stored.
     """
-    sums = summed(store, cell_id, trials, hessian)
+    return _tally(cell_id, summed(store, cell_id, trials, hessian), trials)
+
+
+def _tally(cell_id: str, sums: Summary, trials: int) -> Tally:
     outcomes = sums.outcomes
     if sums.trials != trials or sums.counts.sum() != outcomes[CONVERGED]:
         raise AssertionError(f"cell {cell_id}: the outcomes {outcomes.tolist()} do not add up to {trials} trials")
@@ -101,6 +105,21 @@ def tallies(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Tally]
     """The tally of every cell by its id, over the first `trials` trials (all that the study asks for, by default)."""
     counts = plan.counts(trials)
     return {cell.id: tally(store, cell.id, counts[cell.id], has_points(cell)) for cell in plan.cells}
+
+
+def tallies_and_digests(plan: Plan, store: Store, trials: Trials = None) -> tuple[dict[str, Tally], dict[str, str]]:
+    """What `tallies` returns, and the digest of every cell's rows, or of their sums where these are kept, by its id.
+
+    One pass makes both: to read rows takes most of the time.
+    """
+    counts, summed_up = plan.counts(trials), plan.study.study.keep == "summary"
+    known, digests = {}, {}
+    for cell in plan.cells:
+        count, digest = counts[cell.id], Digest()
+        sums = summed(store, cell.id, count, has_points(cell), None if summed_up else digest)
+        known[cell.id] = _tally(cell.id, sums, count)
+        digests[cell.id] = sums.digest() if summed_up else digest.hexdigest()
+    return known, digests
 
 
 def has_points(cell: Cell) -> bool:

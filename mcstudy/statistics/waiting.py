@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mcstudy.statistics import ratios
 from mcstudy.statistics.bands import LEVEL, band, local_level
-from mcstudy.statistics.frames import named, some_checks
+from mcstudy.statistics.frames import named, some_checks, stacked
 from mcstudy.statistics.intervals import clopper_pearson
 from mcstudy.statistics.survival import kaplan_meier, median, quantiles
 from mcstudy.statistics.tally import CONVERGED, Tally
@@ -74,13 +74,10 @@ def restarts(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
 
 
 def _restarts_of(plan: Plan, cells: Sequence[_Cell]) -> pd.DataFrame:
-    import pandas as pd
-
-    columns: dict[str, list[Any]] = {}
-    for cell, found in zip(plan.cells, cells, strict=True):
+    parts = []
+    for found in cells:
         size = len(found.cuts)
         part = {
-            **{name: np.full(size, value, object) for name, value in named(plan, cell).items()},
             "trials": np.full(size, found.sums.trials),
             "step": found.cuts.astype(np.int64),
             "share": _done(found.sums, found.cuts) / found.sums.trials,
@@ -90,9 +87,8 @@ def _restarts_of(plan: Plan, cells: Sequence[_Cell]) -> pd.DataFrame:
             "best": np.arange(size) == (-1 if found.best is None else found.best),
             "possible": found.possible,
         }
-        for name, values in part.items():
-            columns.setdefault(name, []).append(values)
-    return pd.DataFrame({name: np.concatenate(parts) for name, parts in columns.items()})
+        parts.append(part)
+    return stacked(plan, plan.cells, parts)
 
 
 def times(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:

@@ -4,7 +4,8 @@ A store keeps, per cell, rows of trials (`SCHEMA`, then any further numeric colu
 first few trials, and one manifest. `FolderStore` keeps them in a run folder as Parquet, `MemoryStore` in memory.
 """
 
-from mcstudy.store.base import DIGEST_LAYOUT, SCHEMA, DamagedError, Rows, Shard, Store, as_stored
+from mcstudy.store.base import SCHEMA, DamagedError, Rows, Shard, Store, as_stored
+from mcstudy.store.digest import DIGEST_LAYOUT, Digest
 from mcstudy.store.folder import FolderStore
 from mcstudy.store.memory import MemoryStore
 
@@ -12,6 +13,7 @@ __all__ = [
     "DIGEST_LAYOUT",
     "SCHEMA",
     "DamagedError",
+    "Digest",
     "FolderStore",
     "MemoryStore",
     "Rows",

@@ -6,7 +6,6 @@ so a reader takes each trial once, from whichever shard holds it.
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
+from mcstudy.store.digest import Digest
 from mcstudy.store.frames import frame_of
 
 if TYPE_CHECKING:
@@ -25,15 +25,6 @@ if TYPE_CHECKING:
     from mcstudy.store.summaries import Summaries
 
 SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
-DIGEST_LAYOUT = (
-    "SHA-256 of a cell's rows, from trial 0 on, in order; each row packed little-endian, without gaps, its columns in "
-    "the order of the files: trial int64; "
-    + "; ".join(f"{name} uint8, its place in ({', '.join(words)}), from 0" for name, words in CODES.items())
-    + "; steps, step_best and all columns of units int32; all others in the cell's precision ("
-    "IEEE 754, float32 or float64; NaN is 0x7fc00000 or 0x7ff8000000000000)"
-)
-"""How anyone computes the digest of a cell's rows again."""
-
 CHUNK = 131_072
 """Rows that a reader holds at once."""
 
@@ -65,9 +56,11 @@ class Store(ABC):
 
     Attributes:
         summaries: what is kept of trials that have no rows.
+        writers: how many threads may well write at once.
     """
 
     summaries: Summaries
+    writers: int = 1
 
     @abstractmethod
     def open(self) -> None:
@@ -245,13 +238,9 @@ class Store(ABC):
         Raises:
             RunError: some of them are not stored, or are damaged.
         """
-        digest = hashlib.sha256()
+        digest = Digest()
         for rows in self.chunks(cell_id, trials):
-            layout = np.dtype([(name, values.dtype.newbyteorder("<")) for name, values in rows.items()])
-            packed = np.empty(len(rows["trial"]), layout)
-            for name, values in rows.items():
-                packed[name] = values
-            digest.update(packed.tobytes())
+            digest.add(rows)
         return digest.hexdigest()
 
 

@@ -8,7 +8,6 @@ was written (`mcstudy.store.parquet`). What a run finds damaged is renamed to ``
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import re
@@ -19,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +38,8 @@ class FolderStore(Store):
 
     Several threads may write at once, each its own trials.
     """
+
+    writers = 4
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
@@ -186,9 +187,7 @@ class FolderStore(Store):
 
     def write_sample(self, cell_id: str, arrays: Mapping[str, NDArray[Any]]) -> None:
         """As in `Store`."""
-        content = io.BytesIO()
-        np.savez(content, allow_pickle=False, **arrays)
-        self._write(self._sample(cell_id), content.getbuffer())
+        self._write(self._sample(cell_id), lambda file: np.savez(file, allow_pickle=False, **arrays))
 
     def read_sample(self, cell_id: str) -> dict[str, NDArray[Any]] | None:
         """As in `Store`."""
@@ -237,15 +236,19 @@ class FolderStore(Store):
     def _sample(self, cell_id: str) -> Path:
         return self.path / "histories" / f"cell={cell_id}.npz"
 
-    def _write(self, path: Path, content: bytes | memoryview) -> None:
-        """Writes a file; what the disk says is a `RunError`, which says what to do."""
+    def _write(self, path: Path, content: bytes | memoryview | Callable[[BinaryIO], object]) -> None:
+        """Writes a file, its bytes or what writes them; what the disk says is a `RunError`, which says what to do."""
         try:
             if not path.parent.is_dir():
                 for folder in reversed(path.parents):
                     if self.path in folder.parents:
                         # The output folder, made again, would hide that the trials before are gone, or their disk.
                         files.make_folder(folder, parents=False)
-            files.write_bytes(path, content)
+            with files.replacing(path) as temporary, open(temporary, "wb") as file:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content)
         except OSError as error:
             if not self.path.is_dir():
                 raise RunError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
-from mcstudy.store import Shard, Store
+from mcstudy.store import Digest, Shard, Store
 from mcstudy.sums.causes import COLUMNS
 from mcstudy.sums.summary import Summary, Sums, unpack
 
@@ -85,7 +85,8 @@ def covered(
 def _whole(store: Store, cell_id: str, trials: int) -> Iterator[Piece]:
     """The pieces of all of the first trials."""
     position = 0
-    for piece in pieces(store, cell_id, trials):
+    # The names of files tell it: what is read is looked at then.
+    for piece in pieces(store, cell_id, trials, Store.ranges(store, cell_id)):
         if piece.start > position:
             break
         yield piece
@@ -109,8 +110,10 @@ def read(store: Store, shard: Shard) -> Summary:
     return found
 
 
-def summed(store: Store, cell_id: str, trials: int, hessian: bool = False) -> Summary:
+def summed(store: Store, cell_id: str, trials: int, hessian: bool = False, digest: Digest | None = None) -> Summary:
     """What the first `trials` trials of a cell add up to, in one pass; with `hessian`, what stuck ones sit at too.
+
+    A `digest` gets every row in the same pass.
 
     Raises:
         RunError: some of them are not stored, or files are damaged.
@@ -123,8 +126,10 @@ def summed(store: Store, cell_id: str, trials: int, hessian: bool = False) -> Su
         asked = ["outcome", "steps", "loss_last", *COLUMNS]
         if hessian and "point" in next(store.chunks(cell_id, piece.start + 1, start=piece.start)):
             asked.append("point")
-        for rows in store.chunks(cell_id, piece.stop, asked, piece.start):
-            sums.add(rows)
+        for rows in store.chunks(cell_id, piece.stop, asked if digest is None else None, piece.start):
+            sums.add({name: rows[name] for name in asked})
+            if digest is not None:
+                digest.add(rows)
     return sums.summary()
 
 

@@ -123,6 +123,8 @@ def output(arguments: list[str], cache: Path) -> list[str]:
         RuntimeError: it fails; with what it said.
     """
     environment = os.environ | {"MCSTUDY_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+    # Installed packages have byte code; to make it anew takes as long as all else that a short run does.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment, cwd=ROOT)
     if done.returncode:
         raise RuntimeError(f"{' '.join(arguments)}: exit status {done.returncode}\n{done.stderr}")
