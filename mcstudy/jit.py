@@ -23,6 +23,8 @@ from typing import Any, TypeVar
 import llvmlite
 import llvmlite.binding
 import numba
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,19 +33,40 @@ _INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False
 KERNEL_SOURCES = ("jit.py", "parts.py", "kernels/*.py", "catalog/**/*.py", "training/*.py")
 
 
-def scalar(function: F) -> F:
-    """Compile a function as part of each of its callers.
+class _Part(JITCodeLibrary):
+    """The code of a function that only compiled functions call, as it was written: what it is linked into optimises it.
 
-    Numba copies its body into the caller before typing. A function compiled by itself would be optimised and turned
-    into machine code once alone and once more in every function above it, so all but the largest are scalars.
+    Numba's own libraries are optimised and turned into machine code each by itself, and then once more in each caller.
     """
-    compiled: F = numba.njit(error_model="numpy", inline="always", **_INTERNAL)(function)
+
+    def finalize(self) -> None:
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+
+class _PartCompiler(Compiler):
+    """Numba's compiler, for a `_Part`."""
+
+    def compile_extra(self, func: Callable[..., Any]) -> Any:
+        target, self.state.library = self.state.targetctx, _Part(self.state.targetctx.codegen(), func.__qualname__)
+        self.state.flags.no_compile = True  # Python is given no entry point
+        compiled = super().compile_extra(func)._replace(entry_point=[].pop)  # of its own; callers find it by that
+        target.insert_user_function(compiled.entry_point, compiled.fndesc, [compiled.library])
+        return compiled
+
+
+def scalar(function: F) -> F:
+    """Compile a function as part of each of its callers: LLVM copies its code into theirs."""
+    compiled: F = numba.njit(error_model="numpy", forceinline=True, pipeline_class=_PartCompiler, **_INTERNAL)(function)
     return compiled
 
 
 def routine(function: F) -> F:
     """Compile a large function, called from several places, by itself."""
-    compiled: F = numba.njit(error_model="numpy", **_INTERNAL)(function)
+    compiled: F = numba.njit(error_model="numpy", forceinline=False, pipeline_class=_PartCompiler, **_INTERNAL)(
+        function
+    )
     return compiled
 
 

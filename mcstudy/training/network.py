@@ -20,7 +20,7 @@ from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
 
 # A literal 1 would make a variant of `multiply_add` for this one caller.
-ONE = np.int64(1)
+ONE, ZERO = np.int64(1), np.int64(0)
 _relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
@@ -44,10 +44,10 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
     Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of
     sums hide the latency of the multiply-adds, as large as registers hold them.
     """
-    row = 0
+    row = ZERO
     if block_size(memory) >= 16:
         while row + 4 <= rows:
-            column = 0
+            column = ZERO
             while column + 4 <= columns:
                 _block(memory, out, start, left, right, (row, column, inner), 4, 4)
                 column += 4
@@ -58,7 +58,7 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
                 _block(memory, out, start, left, right, (row, column, inner), 4, 1)
             row += 4
     while row + 2 <= rows:
-        column = 0
+        column = ZERO
         if block_size(memory) >= 8:
             while column + 4 <= columns:
                 _block(memory, out, start, left, right, (row, column, inner), 2, 4)
@@ -70,7 +70,7 @@ def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows:
             _block(memory, out, start, left, right, (row, column, inner), 2, 1)
         row += 2
     if row < rows:
-        column = 0
+        column = ZERO
         if block_size(memory) >= 8:
             while column + 8 <= columns:
                 _block(memory, out, start, left, right, (row, column, inner), 1, 8)
