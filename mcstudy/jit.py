@@ -14,6 +14,7 @@ import hashlib
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -29,6 +30,7 @@ from numba.core.compiler import Compiler
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parent
+_CACHE_LOCK = threading.Lock()
 _INTERNAL = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "_nrt": False}
 KERNEL_SOURCES = ("jit.py", "parts.py", "kernels/*.py", "catalog/**/*.py", "training/*.py")
 
@@ -117,12 +119,13 @@ def _can_write(folder: Path) -> bool:
 @contextmanager
 def _cache_folder(folder: Path) -> Iterator[None]:
     # Numba reads the setting when a function is decorated; other users of numba in this process keep theirs.
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(folder)
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
+    with _CACHE_LOCK:
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(folder)
+        try:
+            yield
+        finally:
+            numba.config.CACHE_DIR = before
 
 
 @cache
