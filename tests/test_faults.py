@@ -325,7 +325,7 @@ def test_no_clock_that_can_jump_is_asked(
 
 @pytest.mark.parametrize("step", [61, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_report_that_cannot_be_written(
-    step: int, often: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    step: int, often: Path, command: Command, monkeypatch: pytest.MonkeyPatch, sketched: None
 ) -> None:
     drawn: dict[str, Any] = {}
     draw = report.draw

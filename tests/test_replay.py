@@ -155,7 +155,7 @@ def test_what_a_replay_writes(folder: Path, command: Command) -> None:
 @pytest.mark.parametrize(
     "sections",
     [
-        {"network": {"hidden": [70, 3]}},
+        {"network": {"hidden": [70, 3]}, "task": {"order": "sequential"}},
         {"network": {"hidden": [5, 5, 5, 5, 5, 5, 5, 5]}},
         {"network": {"hidden": []}, "train": {"steps": 0}},
         {"train": {"optimizer": part("sgd", lr=1e9)}},
@@ -183,7 +183,7 @@ def test_another_row_is_told(folder: Path, command: Command) -> None:
     assert command("replay", folder, "--cell", cell.id, "--trial", 13).status == 0
 
 
-def test_a_table_is_read_again(place: Path, command: Command) -> None:
+def test_a_table_is_read_again(place: Path, command: Command, undrawn: None) -> None:
     (place / "data.csv").write_text("a,b,y\n1,2,3\n0,1,1\n2,2,4\n")
     text = TINY.replace('name = "relu"\nbatch = 8', 'batch = 2\n[task.name]\nname = "table"\nfile = "data.csv"\n')
     text = text.replace('"data.csv"\n', '"data.csv"\ninputs = ["a", "b"]\ntargets = ["y"]\n')
