@@ -19,6 +19,7 @@ import pytest
 from cases import part
 
 import mcstudy
+from mcstudy.again.trace import retrain
 from mcstudy.outcomes import CODES
 from mcstudy.plan import make_plan
 
@@ -109,7 +110,7 @@ def assert_agreement(
     wrong: list[str] = []
     unsure: list[bool] = []
     for cell, trial in itertools.product(plan.cells, trials):
-        trace = mcstudy.replay(study, cell.id, trial)
+        trace = retrain(cell, plan.tables, trial)
         expected = naive.train(cell.settings, trial, table)
         outcomes.append(trace.outcome)
         found = list(differences(trace, expected, TOLERANCE[cell.settings["train"]["precision"]]))

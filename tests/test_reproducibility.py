@@ -19,6 +19,7 @@ from commands import files, process
 import mcstudy
 import mcstudy.engine.run
 from mcstudy import jit, listing
+from mcstudy.again.trace import retrain
 from mcstudy.engine.program import build
 from mcstudy.engine.threads import Unit, run_unit, units
 from mcstudy.outcomes import OUTCOMES
@@ -278,7 +279,7 @@ def test_a_trial_starts_the_same_whatever_the_activation() -> None:
     for trial in (0, 63, 64, 1000):
         starts = []
         for cell in cells:
-            first = mcstudy.replay(walked, cell.id, trial).parameters[0]
+            first = retrain(cell, {}, trial).parameters[0]
             own = cell.settings["network"]["activation"]
             if own["name"] == "prelu":  # a trained slope after the first layer's 2 weights and 2 biases
                 assert first[4] == np.float32(own["init"])
@@ -309,7 +310,7 @@ def test_a_trial_starts_on_the_same_side_of_all_symmetric_distributions() -> Non
     cells = make_plan(walked).cells
     signs = set()
     for trial in range(20):
-        starts = [np.sign(mcstudy.replay(walked, cell.id, trial).parameters[0]) for cell in cells]
+        starts = [np.sign(retrain(cell, {}, trial).parameters[0]) for cell in cells]
         assert np.ptp(starts, axis=0).max() == 0
         signs.add(tuple(starts[0]))
     assert len(signs) == 20
@@ -333,7 +334,7 @@ def test_a_trial_has_the_same_samples_in_the_same_order_whatever_the_network(sam
     cells = make_plan(walked).cells
     for trial in (0, 99):
         for optimizer in range(2):
-            ends = [mcstudy.replay(walked, cell.id, trial).parameters[:, -1] for cell in cells[3 * optimizer :][:3]]
+            ends = [retrain(cell, {}, trial).parameters[:, -1] for cell in cells[3 * optimizer :][:3]]
             assert len(ends) == 3 and np.unique(ends[0]).size == len(ends[0]) == 21
             assert np.ptp(ends, axis=0).max() == 0
 
