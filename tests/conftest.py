@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -41,6 +42,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long units come first, so that no worker waits long for another at the end."""
     order = {name: number for number, name in enumerate(FIRST)}
     items.sort(key=lambda item: order.get(unit(item.nodeid), len(order)))
+
+
+def pytest_collection_finish() -> None:
+    """The tests themselves are no garbage, and there are so many that looking through them again and again shows."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -613,7 +613,7 @@ def test_importing_the_package_imports_nothing_heavy(place: Path) -> None:
     assert imported(place, "import mcstudy.cli") == set()
 
 
-@pytest.mark.parametrize("name, file", [("plan", "good.toml"), ("run", "bad.toml"), ("plan", "bad.toml")])
+@pytest.mark.parametrize("name, file", [("plan", "good.toml"), ("run", "bad.toml")])
 def test_quick_answers_import_nothing_slow(name: str, file: str, place: Path) -> None:
     (place / "good.toml").write_text(GOOD)
     (place / "bad.toml").write_text(GOOD.replace('"relu", {', '"reluu", {'))
@@ -627,7 +627,7 @@ def test_the_script_is_the_module(place: Path) -> None:
     script = Path(sys.executable).with_name("mcstudy")
     done = subprocess.run([script, "run", "bad.toml"], cwd=place, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == process("run", "bad.toml", folder=place)
-    assert "bad.toml: $: " in done.stderr
+    assert "bad.toml: line 1" in done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error(place: Path) -> None:

@@ -20,6 +20,7 @@ from scipy import special, stats
 
 import mcstudy
 from mcstudy import jit
+from mcstudy.again.trace import retrain
 from mcstudy.catalog.inits import INITS
 from mcstudy.catalog.inits.normal import normal_stretch
 from mcstudy.catalog.inits.recipe import GAINS, known_gain
@@ -208,13 +209,26 @@ def test_starts_are_those_of_the_reference(bias: bool) -> None:
                 np.testing.assert_allclose(row, expected, rtol=1e-11, atol=1e-13, err_msg=str(case))
 
 
+def test_wide_networks_start_as_in_usual_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    sections = copy.deepcopy(study_of("normal", "float32", WIDE).data)
+    del sections["network"]["init"]
+    plan = make_plan(mcstudy.Study.model_validate(sections | {"vary": {"init": INIT_CASES[8::10]}}))
+    found = []
+    for most in (0, 10**9):  # the network counts as wide, or does not
+        monkeypatch.setattr("mcstudy.engine.rows.MOST_PARAMETERS", most)
+        found.append([retrain(cell, {}, trial).parameters for cell in plan.cells for trial in (0, 63, 2**32 + 5)])
+    assert len(found[0]) == 18
+    assert all(np.array_equal(a, b) for a, b in zip(*found, strict=True))
+
+
+@pytest.mark.slow
 def test_lanes_and_their_number_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    hidden, first = [5, 4], 2**32 - 20
-    programs = [build([cell_of(case, "float64", hidden)], {}) for case in INIT_CASES]
+    hidden, first, cases = [5, 4], 2**32 - 20, INIT_CASES
+    programs = [build([cell_of(case, "float64", hidden)], {}) for case in cases]
     whole = [starts_of(program, 70, first) for program in programs]
     width = jit.pack_bytes() // 4
     monkeypatch.setattr(jit, "pack_bytes", lambda: width)
-    for case, expected in zip(INIT_CASES, whole, strict=True):
+    for case, expected in zip(cases, whole, strict=True):
         assert np.array_equal(starts(case, 65, hidden, first=first + 5), expected[5:]), case
 
 

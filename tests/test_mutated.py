@@ -107,7 +107,7 @@ def runs(examples: int, names: tuple[str, ...]) -> Callable[[Path, Command], Non
     return each  # type: ignore[return-value]
 
 
-test_500_changed_studies_are_planned_or_refused = plans(500)
+test_300_changed_studies_are_planned_or_refused = plans(300)
 test_3000_changed_studies_are_planned_or_refused = pytest.mark.slow(plans(3000))
 
 

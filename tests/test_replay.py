@@ -155,14 +155,16 @@ def test_what_a_replay_writes(folder: Path, command: Command) -> None:
 @pytest.mark.parametrize(
     "sections",
     [
-        {"network": {"hidden": [70, 3]}, "task": {"order": "sequential"}},
-        {"network": {"hidden": [5, 5, 5, 5, 5, 5, 5, 5]}},
+        {"network": {"hidden": [70, 3]}},
+        {"network": {"hidden": [4, 4, 4, 4, 4, 4, 4, 4]}},
         {"network": {"hidden": []}, "train": {"steps": 0}},
         {"train": {"optimizer": part("sgd", lr=1e9)}},
     ],
     ids=["wide", "deep", "no steps", "diverged"],
 )
-def test_figures_of_any_trial(sections: dict[str, Any], place: Path, command: Command, undrawn: None) -> None:
+def test_figures_of_any_trial(
+    sections: dict[str, Any], place: Path, command: Command, undrawn: None, usual_packs: None
+) -> None:
     study = small_study("float32", {}, **sections)
     mcstudy.run(study, out="run")
     found = command("replay", "run", "--cell", cells(study)[0].id, "--trial", 1, "--out", "out")

@@ -191,7 +191,13 @@ def large() -> tuple[Plan, dict[str, Any]]:
     return plan, frames(plan, synthetic.filled(plan))
 
 
-@pytest.mark.parametrize("name", ALWAYS)
+LAID_OUT = {"rates", "comparisons", "curves"}
+"""A figure of each kind of layout."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in LAID_OUT else pytest.param(name, marks=pytest.mark.slow) for name in ALWAYS]
+)
 def test_cells_that_are_not_drawn_are_counted(
     name: str, large: tuple[Plan, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, unsaved: None
 ) -> None:
