@@ -26,16 +26,19 @@ hypothesis.settings.load_profile("mcstudy")
 WORKERS = 4
 """At the most: each compiles and imports for itself, and there is little left to share out."""
 
-FIRST = ("test_reproducibility float64", "test_reproducibility float32", "test_cli", "test_report", "test_frameworks")
-"""What takes longest. The first two compile, each for its precision, what the others then find in the cache."""
+FIRST = (
+    *("reproducibility float64", "reproducibility float32", "measure", "against_naive", "gradients", "packs", "cli"),
+    *("report", "replay", "inits", "interrupt", "exact", "elementary", "streams", "options_against_naive", "kills"),
+)
+"""What takes longest. The first three compile, each for itself, most of what the others then find in the cache."""
 
 
 def unit(nodeid: str) -> str:
     """What one worker runs: the tests of a file, or those of one precision where each compiles kernels of its own."""
     file, _, test = nodeid.partition("::")
-    name = Path(file).stem
+    name = Path(file).stem.removeprefix("test_")
     known = [precision for precision in ("float32", "float64") if precision in test]
-    return " ".join([name, *known]) if name == "test_reproducibility" else name
+    return " ".join([name, *known]) if name == "reproducibility" else name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -181,7 +181,7 @@ def test_accuracy_for_every_float32(name: str) -> None:
         low, high = case.ranges[0]
     else:
         low, high = -INF, INF
-    for x in _all_floats(int(os.environ.get("MCSTUDY_TEST_STRIDE", "8"))):
+    for x in _all_floats(int(os.environ.get("MCSTUDY_TEST_STRIDE", "32"))):
         inside = x[~(x < low) & ~(x > high)]
         if inside.size:
             errors = measured(case, inside)

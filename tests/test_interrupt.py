@@ -184,8 +184,9 @@ def test_impatience_breaks_nothing(tmp_path: Path) -> None:
     assert status == 130
     assert "Traceback" not in shown.seen and "Error" not in shown.seen
     assert temporary(tmp_path) == []
-    for cell in mcstudy.make_plan(mcstudy.load(tmp_path / "long.toml")).cells:
-        assert rows(tmp_path / "out", cell.id)["trial"].is_unique
+    # The impatient may not even let all cells be stored.
+    for folder in (tmp_path / "out" / "trials").glob("cell=*"):
+        assert not any(folder.iterdir()) or rows(tmp_path / "out", folder.name[5:])["trial"].is_unique
 
 
 def test_ctrl_c_while_compiling(tmp_path: Path) -> None:
