@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -61,6 +62,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if everything and not hasattr(config, "workerinput") and getattr(option, "numprocesses", 0) is None:
         option.numprocesses, option.maxprocesses = "auto", option.maxprocesses or WORKERS
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads of threads wait for each other: a tenth of all
 
 
 @pytest.hookimpl(optionalhook=True)
