@@ -11,7 +11,7 @@ from commands import process
 SCRIPT = str(Path(__file__).with_name("killed.py"))
 
 
-@pytest.mark.parametrize("runs", [8, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("runs", [8, pytest.param(80, marks=pytest.mark.slow)])
 def test_runs_that_are_killed_end_as_undisturbed_ones(runs: int, tmp_path: Path) -> None:
     result = process(tmp_path, runs, folder=tmp_path, start=(SCRIPT,))
     assert result.status == 0, result.err
