@@ -1,84 +1,81 @@
-"""What several tests share: a fixed hypothesis profile, an empty folder to work in, the command line."""
+"""What several tests share: a fixed hypothesis profile, an empty folder to work in, the command line, the workers."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import gc
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pandas as pd
 import pytest
-from commands import Command, Result, process
+from commands import Command
 
-from mcstudy import jit, statistics
+from mcstudy import statistics
+from mcstudy.figures import Drawing, Drawn, draw
+from mcstudy.figures.layout import Page
 from mcstudy.plan import Plan
 from mcstudy.store.base import Store
-
-NARROW_BYTES = jit.pack_bytes() // 4
-"""Width of a pack, a quarter of this machine's."""
 
 hypothesis.settings.register_profile("mcstudy", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("mcstudy")
 
+WORKERS = 4
+"""At the most: each compiles and imports for itself, and there is little left to share out."""
 
-class Elsewhere:
-    """What the walk of `walk.py` says in other processes.
-
-    "native" is like this one, "narrow" has narrower packs, "float32" and "float64" walk on another processor.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def walk(self, kind: str, *arguments: object, **variables: str) -> None:
-        """Walk in a process of its own, and leave what it said."""
-        place = self._folder / kind
-        place.mkdir()
-        said = process(place, *arguments, folder=place, start=(str(Path(__file__).with_name("walk.py")),), **variables)
-        (place / "said.part").write_text(json.dumps(said))
-        (place / "said.part").replace(place / "said.json")
-
-    def result(self, kind: str) -> Result:
-        """What a walk said, once it has."""
-        said = self._folder / kind / "said.json"
-        until = time.monotonic() + 600
-        while not said.exists() and time.monotonic() < until:
-            time.sleep(0.2)
-        return Result(*json.loads(said.read_text()))
+FIRST = (
+    *("reproducibility float64", "reproducibility float32", "measure", "against_naive", "gradients", "packs", "cli"),
+    *("report", "replay", "inits", "interrupt", "exact", "elementary", "streams", "options_against_naive", "kills"),
+)
+"""What takes longest. The first three compile, each for itself, most of what the others then find in the cache."""
 
 
-FIRST = ("house", "spec", "bad_files", "listing", "plan", "statistics", "store", "studies", "streams", "elementary")
-SECOND = ("cli", "verify", "interrupt", "replay", "report", "surfaces", "closeups", "diagnosis", "exact", "published")
+def unit(nodeid: str) -> str:
+    """What one worker runs: the tests of a file, or those of one precision where each compiles kernels of its own."""
+    file, _, test = nodeid.partition("::")
+    name = Path(file).stem.removeprefix("test_")
+    known = [precision for precision in ("float32", "float64") if precision in test]
+    return " ".join([name, *known]) if name == "reproducibility" else name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that need no kernel come first, then those of few parts, while the walk in another process compiles."""
-    order = {f"test_{name}": number for number, name in enumerate(FIRST + SECOND)}
-    order["test_reproducibility"] = len(order) + 1
-    items.sort(key=lambda item: order.get(item.path.stem, len(order) - 1))
+    """Long units come first, so that no worker waits long for another at the end."""
+    order = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(unit(item.nodeid), len(order)))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def elsewhere(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
-    """Walks in other processes, begun before the first test: most of their time is compiling.
+def pytest_collection_finish() -> None:
+    """The tests themselves are no garbage, and so many that looking through them again and again took a 20th of all."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
-    The first of them compiles what this process then finds in the cache.
-    """
-    walks = Elsewhere(tmp_path_factory.mktemp("elsewhere"))
-    wanted = {item.name for item in request.session.items if item.path.stem == "test_reproducibility"}
-    with ThreadPoolExecutor(1) as pool:
-        if wanted:
-            pool.submit(walks.walk, "native")
-        for precision in ("float32", "float64"):
-            if f"test_another_processor_changes_nothing[{precision}]" in wanted:
-                pool.submit(walks.walk, precision, precision, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
-        if "test_narrower_packs_change_nothing" in wanted:
-            pool.submit(walks.walk, "narrow", "", NARROW_BYTES)
-        yield walks
-        pool.shutdown(cancel_futures=True)
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """All of the tests run in several processes, where pytest-xdist is there and nobody says otherwise."""
+    option = config.option
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if everything and not hasattr(config, "workerinput") and getattr(option, "numprocesses", 0) is None:
+        option.numprocesses, option.maxprocesses = "auto", option.maxprocesses or WORKERS
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads of threads wait for each other: a tenth of all
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Units in the order of the tests."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Units(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return unit(nodeid)
+
+    config.option.loadscopereorder = False
+    return Units(config, log)
 
 
 @pytest.fixture
@@ -89,6 +86,48 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
         return statistics.rates(plan, store, trials)
 
     monkeypatch.setattr("mcstudy.api.write_report", rates)
+
+
+def sketches(patch: pytest.MonkeyPatch) -> None:
+    """Has reports show what a figure would draw in place of the figure, as no PNG, of every figure that has data."""
+
+    def pages(frame: Any, keys: Sequence[str]) -> Iterator[Page]:
+        if hasattr(frame, "empty"):
+            yield Page(frame.to_csv(), frozenset(frame.get("cell", ())))
+        else:
+            yield Page(repr(frame.cells), frozenset(frame.cells))
+
+    def sketch(drawing: Drawing, *arguments: Any) -> Drawn:
+        return draw(replace(drawing, pages=pages), *arguments)
+
+    patch.setattr("mcstudy.report.draw", sketch)
+    patch.setattr("mcstudy.figures.png", str.encode)
+    patch.setattr("mcstudy.figures.theme", nullcontext)
+
+
+@pytest.fixture
+def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have all but their figures, which take most of the time: for tests of what else is in the folder."""
+    sketches(monkeypatch)
+
+
+@pytest.fixture
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made and not saved, which takes half of the time: for tests of what is on them."""
+    monkeypatch.setattr("mcstudy.figures.png", lambda figure: b"\x89PNG")
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports have neither figures nor a look at single trials: for tests of what they tell of all trials."""
+    monkeypatch.setattr("mcstudy.report.FIGURES", {})
+    monkeypatch.setattr("mcstudy.report.CLOSEUPS", {})
+
+
+@pytest.fixture
+def usual_packs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wide networks train in the packs of others: it changes no result, and all of that is compiled."""
+    monkeypatch.setattr("mcstudy.engine.rows.MOST_PARAMETERS", 10**9)
 
 
 @pytest.fixture

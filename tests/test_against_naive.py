@@ -105,7 +105,7 @@ def test_departures_from_gradient_descent(precision: str) -> None:
         "network.hidden": [[], [3], [4, 4], [5, 2, 3]],
     }
     assert_agreement(study(precision, vary, task={"name": "addition", "samples": "trial"}), trials=(2,))
-    vary = {"activation": ACTIVATION_CASES, "task.batch": [1, 6]}
+    vary = {"activation": ACTIVATION_CASES[::3], "task.batch": [1, 6]}
     departures = {"bias_update": "decay", "backward": "after_update", "optimizer": part("sgd", lr=0.005), "steps": 12}
     network = {"hidden": [5, 2], "init": part("glorot_uniform", bias="normal")}
     assert_agreement(study(precision, vary, train=departures, network=network), trials=(2,))

@@ -353,13 +353,6 @@ def test_one_comparison_has_the_level_of_the_file() -> None:
     assert list(frame["level"]) == [0.95]
 
 
-@pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reports without figures, which take most of their time."""
-    monkeypatch.setattr("mcstudy.report.FIGURES", {})
-    monkeypatch.setattr("mcstudy.report.CLOSEUPS", {})
-
-
 @pytest.mark.usefixtures("plain")
 def test_the_report_tells_claims_after_the_answer(tmp_path: Path) -> None:
     made = claimed()

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from test_report import assert_legible
 
 import mcstudy
@@ -97,7 +98,12 @@ def outcomes(seen: Look, cell: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_figures_are_drawn_where_they_apply_and_legible(name: str) -> None:
+def test_figures_are_drawn_where_they_apply_and_legible(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def png(page: Figure) -> bytes:
+        assert_legible(page)
+        return b"legible"
+
+    monkeypatch.setattr("mcstudy.figures.png", png)
     seen = look(name)
     drawn = set()
     for drawing in (figures.FIGURES[ours] for ours in OURS):
@@ -105,13 +111,6 @@ def test_figures_are_drawn_where_they_apply_and_legible(name: str) -> None:
         done = figures.draw(drawing, made, seen.plan.keys)
         assert bool(done.pages) == bool(made.cells) and done.left_out == made.of - len(made.cells)
         drawn |= {drawing.name} if done.pages else set()
-        if made.cells:
-            with style.theme():
-                shown = set[str]()
-                for page, cells in drawing.pages(made, seen.plan.keys):
-                    assert_legible(page)
-                    shown |= cells
-            assert shown == set(made.cells)
     assert drawn == APPLY[name]
 
 

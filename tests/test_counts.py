@@ -102,7 +102,7 @@ def test_counts_that_are_none_are_no_record(plan: Plan, tmp_path: Path, counts: 
         open_run(str(tmp_path))
 
 
-def test_a_report_tells_the_trials_of_each_cell(plan: Plan, tmp_path: Path) -> None:
+def test_a_report_tells_the_trials_of_each_cell(plan: Plan, tmp_path: Path, plain: None) -> None:
     store = synthetic.filled(plan)
     report.write(plan, store, tmp_path, None, counted(plan))
     text = (tmp_path / "report.md").read_text()

@@ -62,12 +62,12 @@ def assert_half_of_them_learn(results: mcstudy.Results, level: float) -> None:
 
 
 def test_one_relu_learns_in_half_of_the_trials() -> None:
-    study = single_relu(100_000, 50, 800, {"name": "sgd", "lr": 0.02})
+    study = single_relu(20_000, 50, 800, {"name": "sgd", "lr": 0.02})
     results = mcstudy.run(study)
     assert_half_of_them_learn(results, LEVEL)
     [cell] = make_plan(study).cells
-    above = [naive_draws.initial_parameters(cell.settings, trial)[0] > 0 for trial in range(5000)]
-    assert np.array_equal(results.trials.outcome[:5000] == "converged", above)
+    above = [naive_draws.initial_parameters(cell.settings, trial)[0] > 0 for trial in range(1000)]
+    assert np.array_equal(results.trials.outcome[:1000] == "converged", above)
 
 
 @pytest.mark.slow
@@ -78,8 +78,8 @@ def test_one_relu_learns_in_half_of_the_trials_at_the_size_of_the_question() -> 
 
 def test_another_rate_than_half_is_seen() -> None:
     sgd = {"name": "sgd", "lr": 0.02}
-    moved = mcstudy.run(single_relu(100_000, 50, 800, sgd, mean=0.03)).rates.converged[0]
-    assert not contains(0.5, moved, 100_000)
+    moved = mcstudy.run(single_relu(20_000, 50, 800, sgd, mean=0.06)).rates.converged[0]
+    assert not contains(0.5, moved, 20_000)
     momentum = mcstudy.run(single_relu(2000, 50, 800, {**sgd, "momentum": 0.9})).rates.converged[0]
     assert momentum == 2000  # momentum carries it across 0
 
@@ -161,14 +161,14 @@ def never_active(inputs: int, units: int) -> float:
 @pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("units", [1, 2])
 def test_units_that_are_never_active_on_the_line(tmp_path: Path, units: int, precision: str) -> None:
-    dead, trials = share_dead(tmp_path, WIDE_LINE, [units, 1], 10**6, precision=precision)
+    dead, trials = share_dead(tmp_path, WIDE_LINE, [units, 1], 250_000, precision=precision)
     assert contains(never_active(1, units), dead, trials)
     assert never_active(1, units) == [1 / 4, 3 / 16][units - 1]
 
 
 @pytest.mark.parametrize("units", [1, 2, 3])
 def test_units_that_are_never_active_in_the_plane(tmp_path: Path, units: int) -> None:
-    dead, trials = share_dead(tmp_path, wide_plane(), [units, 1], 200_000)
+    dead, trials = share_dead(tmp_path, wide_plane(), [units, 1], 60_000)
     assert contains(never_active(2, units), dead, trials)
 
 
@@ -225,7 +225,7 @@ SHAPES = {(3, 2), (3, 4), (5, 3), (10, 2), (10, 3), (20, 4)}
 def test_deep_narrow_networks_are_born_dead(tmp_path: Path, layers: int, width: int) -> None:
     """Without biases two points, one on each side of 0, tell as much as all."""
     lower, upper = born_dead_bounds(layers, width)
-    dead, trials = share_dead(tmp_path, np.array([[-1.0], [1.0]]), [width] * (layers - 1), 10**6, bias=False)
+    dead, trials = share_dead(tmp_path, np.array([[-1.0], [1.0]]), [width] * (layers - 1), 200_000, bias=False)
     low, high = wilson(dead, trials, LEVEL)
     assert high >= lower
     assert low <= upper
@@ -235,9 +235,9 @@ def test_other_networks_are_outside_the_bounds(tmp_path: Path) -> None:
     """A layer less or two more, and units that cannot die."""
     sides = np.array([[-1.0], [1.0]])
     lower, upper = born_dead_bounds(10, 2)
-    dead, trials = share_dead(tmp_path, sides, [2] * 8, 10**6, bias=False)
+    dead, trials = share_dead(tmp_path, sides, [2] * 8, 200_000, bias=False)
     assert wilson(dead, trials, LEVEL)[1] < lower
-    dead, trials = share_dead(tmp_path, sides, [2] * 11, 10**6, bias=False)
+    dead, trials = share_dead(tmp_path, sides, [2] * 11, 200_000, bias=False)
     assert wilson(dead, trials, LEVEL)[0] > upper
     assert share_dead(tmp_path, sides, [2] * 9, 1000, bias=False, activation="leaky_relu")[0] == 0
 
@@ -245,7 +245,7 @@ def test_other_networks_are_outside_the_bounds(tmp_path: Path) -> None:
 def test_pairing_makes_differences_of_activations_surer() -> None:
     """From the same start, a ReLU and a squared ReLU fail alike: at least three times fewer trials tell them apart."""
     data = mcstudy.load(Path(__file__).parents[1] / "studies" / "relu.toml").data
-    data["study"]["trials"] = 1500
+    data["study"]["trials"] = 800
     sgd = data["vary"]["optimizer"][:1]
     data["vary"] = {"activation": ["relu", "squared_relu"], "init": ["normal"], "optimizer": sgd}
     data["where"] = [where for where in data["where"] if where["match"] == {"activation": "squared_relu"}]

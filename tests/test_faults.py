@@ -89,7 +89,7 @@ def disturb(place: Path, command: Command, plan: Plan, wanted: dict[str, object]
     return result.status
 
 
-@pytest.mark.parametrize("step", [61, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [61, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("lasting", [False, True])
 def test_an_operation_that_fails(
     lasting: bool, step: int, often: Path, command: Command, undrawn: None, plan: Plan, wanted: dict[str, object]
@@ -323,9 +323,9 @@ def test_no_clock_that_can_jump_is_asked(
     assert [file.name for file in sources if "time.time" in file.read_text(encoding="utf-8")] == []
 
 
-@pytest.mark.parametrize("step", [61, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [61, pytest.param(9, marks=pytest.mark.slow)])
 def test_a_report_that_cannot_be_written(
-    step: int, often: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+    step: int, often: Path, command: Command, monkeypatch: pytest.MonkeyPatch, sketched: None
 ) -> None:
     drawn: dict[str, Any] = {}
     draw = report.draw

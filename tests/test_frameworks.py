@@ -29,6 +29,8 @@ from mcstudy.engine.program import build
 from mcstudy.engine.threads import Unit, run_unit
 from mcstudy.plan import make_plan
 
+pytestmark = pytest.mark.usefixtures("usual_packs")
+
 Settings = dict[str, Any]
 FIXTURES = Path(__file__).parent / "reference"
 

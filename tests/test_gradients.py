@@ -32,6 +32,7 @@ import numpy as np
 import pytest
 
 import mcstudy
+from mcstudy.again.trace import retrain
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.plan import Cell, make_plan
@@ -46,7 +47,7 @@ STEP = 2.0**-13
 STD, BIAS_STD = 0.75, 0.5
 NEAR = 2.0**-6
 """How near to a kink a sum may come; no difference here moves one so far."""
-TRIALS, ENOUGH, FEWEST = 600, 6, 4
+TRIALS, ENOUGH, FEWEST = 250, 3, 3
 """Trials that are looked through, and how many of them with a gradient are used."""
 LARGEST = 30.0
 """Of the gradients: what grows like e^(e^z) is too crooked for differences."""
@@ -121,10 +122,10 @@ def apart(point: Point) -> bool:
     return edges is None or bool(np.min(edges(loss, values[-1], point.y)) > NEAR)
 
 
-def points_of(walked: mcstudy.Study, cell: Cell) -> Iterator[Point]:
+def points_of(cell: Cell) -> Iterator[Point]:
     """The trials that stay away from kinks, with a gradient that stands out of the rounding errors of the loss."""
     for trial in range(TRIALS):
-        trace = mcstudy.replay(walked, cell.id, trial)
+        trace = retrain(cell, {}, trial)
         if len(trace.steps) < 2 or np.abs(trace.parameters[1]).max() > LARGEST * RATE:
             continue
         x, y = naive_draws.sample_set(cell.settings, trial, None)
@@ -138,7 +139,7 @@ def points_of(walked: mcstudy.Study, cell: Cell) -> Iterator[Point]:
 def points(activation: str, depth: str, samples: int = 5, loss: str | None = None) -> list[Point]:
     """The first trials that can be told by differences."""
     walked = study(DEPTHS[depth], samples, {"activation": [PARTS[activation]]}, loss)
-    found = list(itertools.islice(points_of(walked, make_plan(walked).cells[0]), ENOUGH))
+    found = list(itertools.islice(points_of(make_plan(walked).cells[0]), ENOUGH))
     assert len(found) >= FEWEST
     return found
 
@@ -174,12 +175,19 @@ every_network = pytest.mark.parametrize(
 AMONG = 4
 """A loss knows the outputs alone, and an activation of hidden units no loss: of all pairs, one among so many will do,
 so that every activation goes with two losses, and every loss with many activations. The others are slow."""
+
+
+def among(activation: str, loss: str) -> int:
+    """Which of them a pair is, from 0."""
+    return (list(PARTS).index(activation) + list(LOSS_PARTS).index(loss)) % AMONG
+
+
 every_pair = pytest.mark.parametrize(
     ("activation", "loss"),
     [
-        pytest.param(activation, loss, marks=[pytest.mark.slow] if (i + j) % AMONG else [])
-        for j, loss in enumerate(LOSS_PARTS)
-        for i, activation in enumerate(PARTS)
+        pytest.param(activation, loss, marks=[pytest.mark.slow] if among(activation, loss) else [])
+        for loss in LOSS_PARTS
+        for activation in PARTS
     ],
 )
 
@@ -198,6 +206,7 @@ def test_gradients_of_networks(activation: str, depth: str, samples: int) -> Non
     for point in points(activation, depth, samples):
         np.testing.assert_allclose(point.loss, loss_at(point, point.parameters), rtol=1e-12)
         assert relative_error(point.gradient, reference_gradient(point)) <= 1e-12
+    for point in points(activation, depth, samples)[:2]:
         assert relative_error(reference_slopes(point), point.gradient) <= 1e-7
 
 
@@ -227,17 +236,18 @@ MOVED = {"mean": ("w", 0.0), "std": ("w", STD), "bias mean": ("b", 0.0), "bias s
 
 
 @functools.cache
-def own_slopes(depth: str, moved: str, loss: str | None) -> dict[str, np.ndarray]:
-    """The derivative of mcstudy's loss of each trial, (trials,), for each activation."""
+def own_slopes(depth: str, moved: str, loss: str | None, which: int | None) -> dict[str, np.ndarray]:
+    """The derivative of mcstudy's loss of each trial, (trials,), for each activation or for `which` of its pairs."""
+    parts = {name: part for name, part in PARTS.items() if loss is None or among(name, loss) == which}
     inits: list[dict[str, Any]] = []
     for move in MOVES:
         weights: dict[str, Any] = {"name": "normal", "std": STD, "bias": {"name": "normal", "std": BIAS_STD}}
         (weights["bias"] if moved.startswith("bias") else weights)[moved.split()[-1]] = MOVED[moved][1] + move
         inits.append(weights)
-    walked = study(DEPTHS[depth], 5, {"activation": list(PARTS.values()), "init": inits}, loss, steps=0)
-    losses = mcstudy.run(walked).trials.loss_first.to_numpy().reshape(len(PARTS), len(MOVES), TRIALS)
+    walked = study(DEPTHS[depth], 5, {"activation": list(parts.values()), "init": inits}, loss, steps=0)
+    losses = mcstudy.run(walked).trials.loss_first.to_numpy().reshape(len(parts), len(MOVES), TRIALS)
     with np.errstate(all="ignore"):
-        return {name: difference(lambda h, i=i: losses[i, MOVES.index(h)]) for i, name in enumerate(PARTS)}
+        return {name: difference(lambda h, i=i: losses[i, MOVES.index(h)]) for i, name in enumerate(parts)}
 
 
 def agree(gradient: np.ndarray, direction: np.ndarray, slope: float) -> bool:
@@ -247,14 +257,16 @@ def agree(gradient: np.ndarray, direction: np.ndarray, slope: float) -> bool:
 def moves(activation: str, depth: str, moved: str, loss: str | None) -> Iterator[tuple[Point, np.ndarray, float]]:
     """Points, the direction in which `moved` moves the parameters there, and the derivative of the loss in it."""
     kind, start = MOVED[moved]
-    slopes = own_slopes(depth, moved, loss)[activation]
+    slopes = own_slopes(depth, moved, loss, None if loss is None else among(activation, loss))[activation]
     for point in points(activation, depth, 5, loss):
         direction = point.parameters / start if start else np.ones_like(point.parameters)
         yield point, np.where(kinds(point.cell) == kind, direction, 0), slopes[point.trial]
 
 
 @every_network
-@pytest.mark.parametrize("moved", MOVED)
+@pytest.mark.parametrize(
+    "moved", [moved if "std" in moved else pytest.param(moved, marks=pytest.mark.slow) for moved in MOVED]
+)
 def test_gradients_of_networks_are_those_of_own_loss(activation: str, depth: str, moved: str) -> None:
     for point, direction, slope in moves(activation, depth, moved, None):
         assert agree(point.gradient, direction, slope)
@@ -291,7 +303,7 @@ def test_a_gradient_wrong_in_one_parameter_is_refused(activation: str) -> None:
         refused = False
         for point, direction, slope in itertools.chain(*rows):
             wrong = point.gradient.copy()
-            wrong[i] += 3e-6 * np.linalg.norm(wrong)
+            wrong[i] += 1e-5 * np.linalg.norm(wrong)
             refused |= not agree(wrong, direction, slope)
         assert refused
 

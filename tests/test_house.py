@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import ast
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mcstudy"
@@ -153,18 +151,30 @@ def imports(source: Path) -> Iterator[Import]:
                 yield Import(node.module, node.lineno)
 
 
-def named(source: Path) -> Iterator[tuple[str, int]]:
+@cache
+def named(source: Path) -> list[tuple[str, int]]:
     """Every name and attribute that a file uses, dotted where it is, and its line."""
-    for node in ast.walk(tree(source)):
-        if isinstance(node, ast.Name | ast.Attribute):
-            yield ast.unparse(node), node.lineno
+    used = (node for node in ast.walk(tree(source)) if isinstance(node, ast.Name | ast.Attribute))
+    return [(ast.unparse(node), node.lineno) for node in used]
 
 
 def used(source: Path, *names: str) -> list[str]:
     return [f"{place(source)}:{line}: {name}" for name, line in named(source) if name in names]
 
 
-each_source = pytest.mark.parametrize("source", SOURCES, ids=place)
+def each_source(rule: Callable[[Path], None]) -> Callable[[], None]:
+    """A test of a rule that holds for every file."""
+
+    def test() -> None:
+        broken = []
+        for source in SOURCES:
+            try:
+                rule(source)
+            except AssertionError as error:
+                broken.append(f"{place(source)}: {error}")
+        assert not broken, "\n".join(broken)
+
+    return test
 
 
 @each_source

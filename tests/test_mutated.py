@@ -107,8 +107,8 @@ def runs(examples: int, names: tuple[str, ...]) -> Callable[[Path, Command], Non
     return each  # type: ignore[return-value]
 
 
-test_500_changed_studies_are_planned_or_refused = plans(500)
-test_3000_changed_studies_are_planned_or_refused = pytest.mark.slow(plans(3000))
+test_300_changed_studies_are_planned_or_refused = plans(300)
+test_1500_changed_studies_are_planned_or_refused = pytest.mark.slow(plans(1500))
 
 
 test_a_changed_study_runs_or_is_refused = pytest.mark.usefixtures("undrawn")(runs(40, ("relu", "xor")))

@@ -16,6 +16,8 @@ from scipy import stats
 import mcstudy
 from mcstudy.plan import make_plan
 
+pytestmark = pytest.mark.usefixtures("usual_packs")
+
 LEVEL = 1e-3
 """A test of a true statement fails with this probability; the seeds are fixed."""
 

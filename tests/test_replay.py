@@ -156,13 +156,15 @@ def test_what_a_replay_writes(folder: Path, command: Command) -> None:
     "sections",
     [
         {"network": {"hidden": [70, 3]}},
-        {"network": {"hidden": [5, 5, 5, 5, 5, 5, 5, 5]}},
+        {"network": {"hidden": [4, 4, 4, 4, 4, 4, 4, 4]}},
         {"network": {"hidden": []}, "train": {"steps": 0}},
         {"train": {"optimizer": part("sgd", lr=1e9)}},
     ],
     ids=["wide", "deep", "no steps", "diverged"],
 )
-def test_figures_of_any_trial(sections: dict[str, Any], place: Path, command: Command, undrawn: None) -> None:
+def test_figures_of_any_trial(
+    sections: dict[str, Any], place: Path, command: Command, undrawn: None, usual_packs: None
+) -> None:
     study = small_study("float32", {}, **sections)
     mcstudy.run(study, out="run")
     found = command("replay", "run", "--cell", cells(study)[0].id, "--trial", 1, "--out", "out")
@@ -183,7 +185,7 @@ def test_another_row_is_told(folder: Path, command: Command) -> None:
     assert command("replay", folder, "--cell", cell.id, "--trial", 13).status == 0
 
 
-def test_a_table_is_read_again(place: Path, command: Command) -> None:
+def test_a_table_is_read_again(place: Path, command: Command, undrawn: None) -> None:
     (place / "data.csv").write_text("a,b,y\n1,2,3\n0,1,1\n2,2,4\n")
     text = TINY.replace('name = "relu"\nbatch = 8', 'batch = 2\n[task.name]\nname = "table"\nfile = "data.csv"\n')
     text = text.replace('"data.csv"\n', '"data.csv"\ninputs = ["a", "b"]\ntargets = ["y"]\n')

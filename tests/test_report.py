@@ -171,7 +171,7 @@ def test_the_size_is_drawn_where_it_is_varied() -> None:
 @pytest.mark.parametrize("shares", [(1.0, 0, 0, 0, 0), (0, 0, 0, 1.0, 0), (0, 1.0, 0, 0, 0)])
 @pytest.mark.filterwarnings("error")
 def test_extremes_are_drawn(shares: tuple[float, ...]) -> None:
-    plan = synthetic.plan(DESIGNS["two keys"], trials=3)
+    plan = synthetic.plan(DESIGNS["one key"], trials=3)
     store = synthetic.filled(plan, shares=shares)
     store.write_history(plan.cells[0].id, np.array([0, 200]), np.array([[0.0, np.inf], [1e-45, 3e38]], np.float32))
     made = frames(plan, store)
@@ -191,9 +191,15 @@ def large() -> tuple[Plan, dict[str, Any]]:
     return plan, frames(plan, synthetic.filled(plan))
 
 
-@pytest.mark.parametrize("name", ALWAYS)
+LAID_OUT = {"rates", "comparisons", "curves"}
+"""A figure of each kind of layout."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in LAID_OUT else pytest.param(name, marks=pytest.mark.slow) for name in ALWAYS]
+)
 def test_cells_that_are_not_drawn_are_counted(
-    name: str, large: tuple[Plan, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+    name: str, large: tuple[Plan, dict[str, Any]], monkeypatch: pytest.MonkeyPatch, unsaved: None
 ) -> None:
     monkeypatch.setattr(layout, "MAX_PAGES", 1)
     plan, made = large
@@ -536,7 +542,10 @@ def test_no_difference_is_told_where_intervals_overlap(converged: list[int]) -> 
     assert not re.search("(?<!not )clearly|moves|but", text)
 
 
-@pytest.mark.parametrize("levels", [(2,), (5,), (8,), (2, 3), (3, 4), (2, 2, 3)])
+@pytest.mark.parametrize(
+    "levels",
+    [(2,), (5,), (2, 3), *(pytest.param(more, marks=pytest.mark.slow) for more in ((8,), (3, 4), (2, 2, 3)))],
+)
 def test_chance_alone_is_rarely_told_as_a_difference(levels: tuple[int, ...]) -> None:
     """Cells of one true rate; with a true difference of ten points, as a control, each answer tells one."""
     random = np.random.default_rng(7)
@@ -801,7 +810,7 @@ def test_points_of_evaluation_are_told() -> None:
         assert f"512 fixed points: {'the ' if task == 'relu' else ''}{rule}" in text
 
 
-def test_many_cells_are_shown_by_their_ends(tmp_path: Path) -> None:
+def test_many_cells_are_shown_by_their_ends(tmp_path: Path, sketched: None) -> None:
     plan = synthetic.plan(DESIGNS["three keys"], trials=50)
     frame = report.write(plan, synthetic.filled(plan), tmp_path)
     text = (tmp_path / "report.md").read_text()
@@ -810,7 +819,9 @@ def test_many_cells_are_shown_by_their_ends(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "rates.csv")) == len(frame) == 56
 
 
-def test_fewer_trials_and_pages_that_are_no_more(written: tuple[Plan, Store, Path], tmp_path: Path) -> None:
+def test_fewer_trials_and_pages_that_are_no_more(
+    written: tuple[Plan, Store, Path], tmp_path: Path, unsaved: None
+) -> None:
     plan, store, _ = written
     (tmp_path / "figures").mkdir()
     (tmp_path / "figures" / "rates-2.png").write_bytes(b"old")
@@ -822,7 +833,7 @@ def test_fewer_trials_and_pages_that_are_no_more(written: tuple[Plan, Store, Pat
     assert sorted(found) == sorted(["mine.png", *(f"{name}.png" for name in (*ALWAYS, "interactions"))])
 
 
-def test_what_cannot_be_reported_is_told(written: tuple[Plan, Store, Path], tmp_path: Path) -> None:
+def test_what_cannot_be_reported_is_told(written: tuple[Plan, Store, Path], tmp_path: Path, sketched: None) -> None:
     plan, store, _ = written
     with pytest.raises(RunError, match="not stored"):
         report.write(plan, MemoryStore(), tmp_path / "new")

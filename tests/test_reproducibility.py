@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -13,11 +15,11 @@ import pytest
 import walk
 from cases import ACTIVATION_CASES
 from commands import files, process
-from conftest import NARROW_BYTES, Elsewhere
 
 import mcstudy
 import mcstudy.engine.run
-from mcstudy import listing
+from mcstudy import jit, listing
+from mcstudy.again.trace import retrain
 from mcstudy.engine.program import build
 from mcstudy.engine.threads import Unit, run_unit, units
 from mcstudy.outcomes import OUTCOMES
@@ -50,19 +52,30 @@ def plan(**sections: Any) -> Plan:
     return make_plan(study(**sections))
 
 
-@pytest.fixture(scope="module")
-def native(elsewhere: Elsewhere) -> dict[str, Any]:
-    """The digests of all walks, made in a process of its own."""
-    result = elsewhere.result("native")
+NARROW_BYTES = jit.pack_bytes() // 4
+"""Width of a pack, a quarter of this machine's."""
+
+ALL = tuple(walk.parts() | walk.ways())
+USUAL = {"float32": ALL, "float64": tuple(name for name in ALL if name != "wide")}
+"""The walks of an ordinary run: wide networks have kernels of their own, which one precision tells of."""
+
+FEW = ("extremes", "ways, sequential", "ways, units, shared")
+"""Walks whose kernels compile soonest: every activation at both ends of its range, every way to take a step."""
+
+
+@cache
+def native(precision: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """The digests of walks that are made as users make them."""
+    with TemporaryDirectory() as folder:
+        return walk.all_digests(Path(folder), precision, names)
+
+
+def other(folder: Path, precision: str, names: tuple[str, ...], width: int = 0, **variables: str) -> dict[str, Any]:
+    """What a process says of walks, in packs of so many bytes where it is told."""
+    start = (str(Path(__file__).with_name("walk.py")),)
+    result = process(folder, precision, width, *names, folder=folder, start=start, **variables)
     assert result.status == 0, result.err
-    return dict(json.loads(result.out)["digests"])
-
-
-def of(precision: str, native: dict[str, Any]) -> dict[str, Any]:
-    """The digests of the walks of one precision."""
-    own = {name: digests for name, digests in native.items() if name.endswith(precision)}
-    assert 0 < 2 * len(own) == len(native)
-    return own
+    return dict(json.loads(result.out))
 
 
 @pytest.fixture(scope="module")
@@ -82,19 +95,21 @@ def test_threads_and_units_change_nothing(threads: int, unit: int | None, usual:
 
 
 @pytest.mark.parametrize(
-    "threads, unit, precision",
+    "threads, unit, precision, names",
     [
-        (1, 33, "float32"),
-        (3, 7, "float64"),
-        pytest.param(1, 33, "float64", marks=pytest.mark.slow),
-        pytest.param(3, 7, "float32", marks=pytest.mark.slow),
+        (1, 33, "float32", USUAL["float32"]),
+        (3, 7, "float64", USUAL["float64"]),
+        pytest.param(1, 33, "float64", ALL, marks=pytest.mark.slow),
+        pytest.param(3, 7, "float32", ALL, marks=pytest.mark.slow),
     ],
+    ids=["1-33-float32", "3-7-float64", "1-33-float64", "3-7-float32"],
 )
 def test_threads_and_units_change_nothing_anywhere(
-    threads: int, unit: int, precision: str, native: dict[str, Any], tmp_path: Path
+    threads: int, unit: int, precision: str, names: tuple[str, ...], tmp_path: Path
 ) -> None:
-    expected = of(precision, native)
-    assert walk.all_digests(tmp_path, [precision], threads=threads, unit_trials=unit) == expected
+    expected = native(precision, names)
+    assert len(expected) == len(names)
+    assert walk.all_digests(tmp_path, precision, names, threads=threads, unit_trials=unit) == expected
 
 
 def test_the_walk_uses_every_part_and_meets_every_outcome(tmp_path: Path) -> None:
@@ -166,13 +181,10 @@ def test_hash_seeds_and_locales_change_nothing(tmp_path: Path) -> None:
         "print(json.dumps(walk.digests(t.plan(), 100)))"
     )
     here = os.path.dirname(__file__)
-    results = [
-        process(here, folder=tmp_path, start=("-c", code), PYTHONHASHSEED=seed, LC_ALL=locale)
-        for seed, locale in [("1", "C"), ("2", "de_DE.UTF-8")]
-    ]
-    assert results[0].status == 0, results[0].err
-    assert results[0].out == results[1].out
-    assert json.loads(results[0].out) == walk.digests(plan(), 100)
+    assert os.environ.get("PYTHONHASHSEED") != "7"
+    result = process(here, folder=tmp_path, start=("-c", code), PYTHONHASHSEED="7", LC_ALL="de_DE.UTF-8")
+    assert result.status == 0, result.err
+    assert json.loads(result.out) == walk.digests(plan(), 100)
 
 
 def test_units_cover_what_is_missing_once_and_are_made_as_they_are_needed() -> None:
@@ -264,7 +276,7 @@ def test_a_trial_starts_the_same_whatever_the_activation() -> None:
     for trial in (0, 63, 64, 1000):
         starts = []
         for cell in cells:
-            first = mcstudy.replay(walked, cell.id, trial).parameters[0]
+            first = retrain(cell, {}, trial).parameters[0]
             own = cell.settings["network"]["activation"]
             if own["name"] == "prelu":  # a trained slope after the first layer's 2 weights and 2 biases
                 assert first[4] == np.float32(own["init"])
@@ -295,7 +307,7 @@ def test_a_trial_starts_on_the_same_side_of_all_symmetric_distributions() -> Non
     cells = make_plan(walked).cells
     signs = set()
     for trial in range(20):
-        starts = [np.sign(mcstudy.replay(walked, cell.id, trial).parameters[0]) for cell in cells]
+        starts = [np.sign(retrain(cell, {}, trial).parameters[0]) for cell in cells]
         assert np.ptp(starts, axis=0).max() == 0
         signs.add(tuple(starts[0]))
     assert len(signs) == 20
@@ -319,7 +331,7 @@ def test_a_trial_has_the_same_samples_in_the_same_order_whatever_the_network(sam
     cells = make_plan(walked).cells
     for trial in (0, 99):
         for optimizer in range(2):
-            ends = [mcstudy.replay(walked, cell.id, trial).parameters[:, -1] for cell in cells[3 * optimizer :][:3]]
+            ends = [retrain(cell, {}, trial).parameters[:, -1] for cell in cells[3 * optimizer :][:3]]
             assert len(ends) == 3 and np.unique(ends[0]).size == len(ends[0]) == 21
             assert np.ptp(ends, axis=0).max() == 0
 
@@ -365,17 +377,22 @@ def test_replays_that_cannot_be() -> None:
         mcstudy.replay(study(), plan().cells[0].id, -1)
 
 
-@pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
-def test_another_processor_changes_nothing(precision: str, native: dict[str, Any], elsewhere: Elsewhere) -> None:
-    result = elsewhere.result(precision)
-    assert result.status == 0, result.err
-    found = json.loads(result.out)
-    assert found["pack"] == 16
-    assert found["digests"] == of(precision, native)
+@pytest.mark.parametrize(
+    "precision, names",
+    [
+        ("float64", FEW),
+        pytest.param("float32", ALL, marks=pytest.mark.slow),
+        pytest.param("float64", ALL, marks=pytest.mark.slow),
+    ],
+    ids=["float64-few", "float32", "float64"],
+)
+def test_another_processor_changes_nothing(precision: str, names: tuple[str, ...], tmp_path: Path) -> None:
+    found = other(tmp_path, precision, names, NUMBA_CPU_NAME="generic", NUMBA_CPU_FEATURES="")
+    assert found == {"pack": 16, "digests": native(precision, names)}
 
 
 @pytest.mark.slow
-def test_narrower_packs_change_nothing(native: dict[str, Any], elsewhere: Elsewhere) -> None:
-    result = elsewhere.result("narrow")
-    assert result.status == 0, result.err
-    assert json.loads(result.out) == {"pack": NARROW_BYTES, "digests": native}
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_narrower_packs_change_nothing(precision: str, tmp_path: Path) -> None:
+    found = other(tmp_path, precision, ALL, NARROW_BYTES)
+    assert found == {"pack": NARROW_BYTES, "digests": native(precision, ALL)}

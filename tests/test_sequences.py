@@ -53,7 +53,7 @@ def confseq(k: int, n: int, t_opt: mp.mpf, alpha: mp.mpf) -> tuple[float, float]
     return (end(rate, mp.mpf(0)) if k else 0.0), (end(rate, mp.mpf(1)) if k < n else 1.0)
 
 
-@pytest.mark.parametrize("half_width", [0.005, 0.05])
+@pytest.mark.parametrize("half_width", [pytest.param(0.005, marks=pytest.mark.slow), 0.05])
 def test_the_ends_are_those_of_confseq(half_width: float) -> None:
     with mp.workdps(80):
         alpha = mp.mpf(1) / 20

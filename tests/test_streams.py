@@ -220,7 +220,7 @@ def test_distribution(draw: str, dtype: Any) -> None:
 
 
 @kind
-@precision
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 def test_a_slightly_wrong_distribution_is_refused(draw: str, dtype: Any) -> None:
     numbers = sample(draw, dtype)
     spread = numbers - DISTRIBUTION[draw].mean()

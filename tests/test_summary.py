@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import synthetic
 from commands import TINY, Command, files
+from conftest import sketches
 from hypothesis import strategies as st
 
 import mcstudy
@@ -225,7 +226,9 @@ def test_what_is_kept_may_change(rows: MemoryStore, tmp_path: Path, undrawn: Non
 def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The files of a run that keeps summaries."""
     folder = tmp_path_factory.mktemp("kept")
-    mcstudy.run(study("summary", 700), out=folder)
+    with pytest.MonkeyPatch.context() as patch:
+        sketches(patch)
+        mcstudy.run(study("summary", 700), out=folder)
     return files(folder)
 
 

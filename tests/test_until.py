@@ -286,7 +286,7 @@ def test_a_folder_is_run_again_verified_and_replayed(plan: Plan, whole: MemorySt
     assert max(mcstudy.run(plan.study, trials=700, out="run").counts.values()) == 700
 
 
-def test_the_commands_work_on_such_a_folder(command: Command, place: Path) -> None:
+def test_the_commands_work_on_such_a_folder(command: Command, place: Path, sketched: None) -> None:
     text = """
 [study]
 name = "early"
@@ -328,7 +328,7 @@ activation = ["relu", "softplus"]
     assert (place / "run" / "report.md").read_text() == told
 
 
-def test_the_report_says_how_differences_were_decided(whole: MemoryStore, tmp_path: Path) -> None:
+def test_the_report_says_how_differences_were_decided(whole: MemoryStore, tmp_path: Path, plain: None) -> None:
     plan = make_plan(study({"decided": 0.01}))
     report.write(plan, whole, tmp_path, None, naive_counts(plan, whole))
     told = (tmp_path / "report.md").read_text()
@@ -342,7 +342,7 @@ def test_the_report_says_how_differences_were_decided(whole: MemoryStore, tmp_pa
     assert not (tmp_path / "decisions.csv").exists()
 
 
-def test_reports_of_fixed_numbers_of_trials_say_nothing_of_it(tmp_path: Path) -> None:
+def test_reports_of_fixed_numbers_of_trials_say_nothing_of_it(tmp_path: Path, sketched: None) -> None:
     plan = synthetic.plan({"activation": ["relu", "elu"]})
     report.write(plan, synthetic.filled(plan), tmp_path)
     told = (tmp_path / "report.md").read_text()

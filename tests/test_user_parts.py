@@ -229,7 +229,7 @@ def test_code_is_kept_and_versions_are_not_confused(place: Path) -> None:
     assert not (place / "__pycache__").exists()
 
 
-def test_commands_tell_of_the_code_they_load(write: Write, command: Command) -> None:
+def test_commands_tell_of_the_code_they_load(write: Write, command: Command, plain: None) -> None:
     write('activation = ["my_tanh", "tanh"]', PARTS + "# as nowhere else\n")
     from mcstudy.spec import own
 

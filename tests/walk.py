@@ -1,14 +1,15 @@
 """Studies that together use every part of every catalog and every way of training, and the digests of their rows.
 
 Run as a program, it prints the digests as JSON, so that tests can compare them between processes. Arguments are a
-folder, the precision if only one is wanted, and the number of bytes of a pack.
+folder, a precision, the number of bytes of a pack or 0 for that of the machine, and names of studies if not all are
+wanted.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,9 @@ from cases import (
     TASK_CASES,
 )
 
-import mcstudy
 from mcstudy import jit
 from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.tasks import TASKS
-from mcstudy.engine import measure
-from mcstudy.engine.program import build
 from mcstudy.engine.run import train
 from mcstudy.plan import Plan, make_plan
 from mcstudy.spec import Study
@@ -184,29 +182,21 @@ def digests(plan: Plan, trials: int, threads: int = 2, unit_trials: int | None =
     return {cell.id: store.digest(cell.id, trials) for cell in plan.cells}
 
 
-def all_digests(folder: Path, precisions: Sequence[str] = PRECISIONS, **options: Any) -> dict[str, Mapping[str, str]]:
-    """The digests of all studies."""
-    walked = studies(folder, precisions).items()
-    return {name: digests(make_plan(study), TRIALS, **options) for name, study in walked}
-
-
-def compile_others() -> None:
-    """Compile what looks at single trials, which no walk needs, for tests in another process to find."""
-    for precision in PRECISIONS:
-        study = Study.model_validate(changed(train={"precision": precision}))
-        plan = make_plan(study)
-        [cell] = plan.cells
-        trace = mcstudy.replay(study, cell.id, 0)
-        program = build(plan.cells, plan.tables)
-        measure.starts(program, [0])
-        measure.losses(program, 0, trace.parameters)
+def all_digests(
+    folder: Path, precision: str, names: Collection[str] = (), **options: Any
+) -> dict[str, Mapping[str, str]]:
+    """The digests of all studies, or of some."""
+    walked = studies(folder, [precision])
+    return {
+        name: digests(make_plan(study), TRIALS, **options)
+        for name, study in walked.items()
+        if not names or name.removesuffix(f", {precision}") in names
+    }
 
 
 if __name__ == "__main__":
-    place, wanted, width = [*sys.argv[1:], "", ""][:3]
-    if width:
+    place, wanted, width, *some = sys.argv[1:]
+    if int(width):
         jit.pack_bytes = lambda: int(width)
-    if not wanted and not width:
-        compile_others()
-    found = all_digests(Path(place), [wanted] if wanted else PRECISIONS)
+    found = all_digests(Path(place), wanted, some)
     print(json.dumps({"pack": jit.pack_bytes(), "digests": found}))

@@ -67,7 +67,7 @@ def _measure(program: Program, trials: ArrayLike, parameters: Array, differentia
     from mcstudy.training.measure import measure
 
     rows = np.ascontiguousarray(parameters, np.float64)
-    numbers = np.ascontiguousarray(np.broadcast_to(np.asarray(trials, np.int64), len(rows)))
+    numbers = np.broadcast_to(np.asarray(trials, np.int64), len(rows)).copy()  # kernels know read-only arrays apart
     found = np.zeros(len(rows))
     slopes = np.zeros(rows.shape if differentiate else (0, 0))
     measure(
