@@ -26,6 +26,7 @@ from .workloads import (
 
 PRECISIONS = ("A", "C", "C ordered", "E 16, batch 1", "E 16, batch 32", "E 64, batch 1", "E 64, batch 32")
 DENORMAL_GOAL = 1.05
+THREADS_SECONDS = 4.0
 SWEPT = 1e8
 """Operations of a trial in the sweep over widths: its start and its rows take as little as in a study."""
 
@@ -70,9 +71,9 @@ def denormals(pairs: int, threads: int | None, tell: Tell) -> None:
 
 
 def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
-    """All threads against one, in every workload."""
+    """All threads against one, in every workload, for as long as a small study takes."""
     for each in WORKLOADS:
-        ours, count = sized(each, threads)
+        ours, count = sized(each, threads, THREADS_SECONDS)
         work = ours.works[0]
         per = count * len(ours.works) * work.steps * work.batch
         found = paired(partial(ours.run, threads), partial(ours.run, 1), pairs)

@@ -73,17 +73,17 @@ class Disagreement(Exception):
     """A peer does not compute what mcstudy does."""
 
 
-def sized(workload: Workload, threads: int | None, precision: str = "float32") -> tuple[Ours, int]:
-    """mcstudy's side with as many trials as take long enough, and their number."""
+def sized(workload: Workload, threads: int | None, least: float = OUR_SECONDS) -> tuple[Ours, int]:
+    """mcstudy's side with as many trials as take at least so many seconds, and their number."""
     count = 1024
     while True:
-        ours = Ours(workload.study, count, precision)
+        ours = Ours(workload.study, count)
         ours.run(threads)
         taken = seconds(partial(ours.run, threads))
-        if taken >= OUR_SECONDS:
+        if taken >= least:
             return ours, count
         # Whole units for any number of threads; fixed costs of a run make the first guesses small.
-        count = 1024 * max(count // 1024 + 1, min(16 * count, round(1.2 * OUR_SECONDS / taken * count)) // 1024)
+        count = 1024 * max(count // 1024 + 1, min(16 * count, round(1.2 * least / taken * count)) // 1024)
 
 
 def compared(workload: Workload, ours: Ours, peer: Peer, pairs: int, run: Callable[[], None], per: int) -> Row:
