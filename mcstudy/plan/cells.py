@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mcstudy.errors import Fault, StudyError, path_text
@@ -52,12 +53,12 @@ class Cell:
         """All its labels; for messages."""
         return ", ".join(self.labels.values()) or "the only cell"
 
-    @property
+    @cached_property
     def layers(self) -> list[Layer]:
         """The layers of its network."""
         return network_layers(self.settings["task"], self.settings["network"])
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Number of parameters."""
         return sum(layer.parameters for layer in self.layers)
