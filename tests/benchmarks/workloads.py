@@ -58,13 +58,13 @@ WORKLOADS = (
     Workload(
         "A",
         "2-4-4-1 relu, one sample a step, SGD",
-        {"task": ADDITION, "network": adding("relu"), "train": {"optimizer": sgd(0.01), "steps": 6000}},
+        {"task": ADDITION, "network": adding("relu"), "train": {"optimizer": sgd(0.01), "steps": 30_000}},
         few=24,
     ),
     Workload(
         "B",
         "2-4-4-1 tanh, one sample a step, SGD",
-        {"task": ADDITION, "network": adding("tanh"), "train": {"optimizer": sgd(0.1), "steps": 6000}},
+        {"task": ADDITION, "network": adding("tanh"), "train": {"optimizer": sgd(0.1), "steps": 30_000}},
         few=24,
     ),
     Workload(
