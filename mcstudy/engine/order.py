@@ -20,7 +20,6 @@ MOST_PARAMETERS = 8
 BLOCK_PACKS = 32
 """Packs whose trials are sorted at a time: when a run is stopped, what is not in a finished block is lost."""
 
-
 Places = np.ndarray | slice
 """Positions in an array: int64, or a stretch of them."""
 
@@ -67,30 +66,10 @@ def in_sequence(order: Places, done: int) -> tuple[Places, int]:
 
 def _first_losses(program: Program, numbers: np.ndarray, memory: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """The loss of a unit's trials in its first cell before training."""
-    from mcstudy.training.loop import train
-
     start = alone(program, 0)
     table = start.cell_table.copy()
     table["steps"] = 0
-    start = replace(start, cell_table=table)
-    trials = len(numbers)
-    none = np.zeros((1, 0, 0))
-    losses = tuple(np.zeros((1, trials)) for _ in range(3))
-    ends = np.zeros((1, trials), np.int8), np.zeros((1, trials), np.int32), losses, np.zeros((1, trials), np.int32)
-    notes = np.zeros((1, trials, int(table["noted"].max())), program.dtype)
-    train(
-        *memory,
-        start.group_table,
-        table,
-        start.layer_table,
-        start.axes,
-        start.numbers,
-        start.tables,
-        start.points,
-        numbers,
-        start.scratch,
-        (*ends, notes, none.astype(program.dtype), none, np.zeros((1, 0, 0, 0))),
-        np.zeros(1, np.int64),
-    )
-    first: np.ndarray = losses[0][0]
+    records = start.records(len(numbers))
+    replace(start, cell_table=table).train(memory, numbers, records, np.zeros(1, np.int64))
+    first: np.ndarray = records[2][0][0]
     return first

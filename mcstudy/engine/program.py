@@ -25,6 +25,12 @@ MOST_BYTES = 4 << 30
 """Most memory of a thread: enough for any network that trains in reasonable time, and for large data sets."""
 
 
+_Losses = tuple[np.ndarray, np.ndarray, np.ndarray]
+Records = tuple[np.ndarray, np.ndarray, _Losses, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+"""What `mcstudy.training.loop.train` fills in: outcome, steps, losses, step of the best, notes, finals, history,
+trace."""
+
+
 @dataclass(frozen=True)
 class Program:
     """The tables of one group of cells (see `mcstudy.kernels.layout`) and the memory that a thread needs for them."""
@@ -49,6 +55,43 @@ class Program:
             pack_array(self.packs, self.dtype, self.lanes),
             pack_array(self.integer_packs, np.uint32, self.lanes),
         )
+
+    def records(self, trials: int, histories: int = 0, finals: int = 0, traces: int = 0) -> Records:
+        """Room for what `train` tells of so many trials, and of how many of them losses, ends and paths are kept."""
+        count, width, checks = len(self.cells), int(self.cell_table["count"].max()), max(self.checks)
+        losses = tuple(np.zeros((count, trials)) for _ in range(3))
+        return (
+            np.zeros((count, trials), np.int8),
+            np.zeros((count, trials), np.int32),
+            (losses[0], losses[1], losses[2]),
+            np.zeros((count, trials), np.int32),
+            np.zeros((count, trials, int(self.cell_table["noted"].max())), self.dtype),
+            np.zeros((count, finals, width), self.dtype),
+            np.full((count, histories, checks), np.nan),
+            np.full((count, traces, checks, width if traces else 0), np.nan),
+        )
+
+    def train(
+        self, memory: tuple[np.ndarray, np.ndarray], numbers: np.ndarray, records: Records, stop: np.ndarray
+    ) -> int:
+        """`training.loop.train` of the trials of these numbers; how many, from the first, were finished."""
+        from mcstudy.training.loop import train
+
+        done: int = train(
+            *memory,
+            self.group_table,
+            self.cell_table,
+            self.layer_table,
+            self.axes,
+            self.numbers,
+            self.tables,
+            self.points,
+            numbers,
+            self.scratch,
+            records,
+            stop,
+        )
+        return done
 
     @property
     def checks(self) -> list[int]:

@@ -65,53 +65,33 @@ def run_unit(
 
     With `traced`, every trial's losses and parameters at the checks are kept.
     """
-    from mcstudy.training.loop import train
-
     program, number = unit.program, unit.numbers
     count, trials = len(program.cells), len(number)
     limits = [trials if traced else max(0, min(kept_trials(cell), unit.last) - unit.first) for cell in program.cells]
     if unit.chosen is not None and not traced:
         limits = [0] * count
     kept = max(limits)
-    outcome = np.zeros((count, trials), np.int8)
-    steps, step_best = np.zeros((count, trials), np.int32), np.zeros((count, trials), np.int32)
-    losses = tuple(np.zeros((count, trials)) for _ in range(3))
-    notes = np.zeros((count, trials, int(program.cell_table["noted"].max())), program.dtype)
-    history = np.full((count, kept, max(program.checks)), np.nan)
-    width = int(program.cell_table["count"].max())
-    finals = np.zeros((count, trials if any(map(wants_finals, program.cells)) else 0, width), program.dtype)
-    trace = np.full((count, trials if traced else 0, max(program.checks), width if traced else 0), np.nan)
+    ends = trials if any(map(wants_finals, program.cells)) else 0
+    records = program.records(trials, kept, ends, trials if traced else 0)
     order = training_order(program, number, kept, memory)
-    done = train(
-        *memory,
-        program.group_table,
-        program.cell_table,
-        program.layer_table,
-        program.axes,
-        program.numbers,
-        program.tables,
-        program.points,
-        number[order],
-        program.scratch,
-        (outcome, steps, losses, step_best, notes, finals, history, trace),
-        stop,
-    )
+    done = program.train(memory, number[order], records, stop)
+    outcome, steps, losses, step_best, notes, finals, history, trace = records
     places, done = in_sequence(order, done)
     if done == 0:
         return []
     results = []
     for c, cell in enumerate(program.cells):
-        ends = outcome[c, places].astype(np.uint8)
+        outcomes = outcome[c, places].astype(np.uint8)
         first, last, best = (values[c, places].astype(program.dtype) for values in losses)
         rows = {
             "trial": number[:done],
-            "outcome": ends,
+            "outcome": outcomes,
             "steps": steps[c, places],
             "loss_first": first,
             "loss_last": last,
             "loss_best": best,
             "step_best": step_best[c, places],
-            **noted(cell, notes[c, places], ends),
+            **noted(cell, notes[c, places], outcomes),
         }
         rows |= looked_up(program, c, rows, finals[c, places] if finals.shape[1] else finals[c])
         checks, parameters = program.checks[c], int(program.cell_table["count"][c])

@@ -79,6 +79,11 @@ class Network:
         return any(layer.slow for layer in self.layers)
 
     @property
+    def parameters(self) -> int:
+        """How many it has."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
     def starts(self) -> list[int]:
         """Where each layer's parameters start among all."""
         sizes = [layer.parameters for layer in self.layers]

@@ -18,9 +18,8 @@ _TOGETHER = 4
 
 def gradients_loop(network: Network) -> Callable[..., None]:
     """The loop that puts `scale` times the gradient of a batch's loss at `gradients`, as `steps.sum_gradients`."""
-    parameters = sum(layer.parameters for layer in network.layers)
-    several = network.slow or parameters <= _FEW
-    together, registers = (1, SEVERAL) if several else (1 if parameters <= _WHOLE else _TOGETHER, 1)
+    several = network.slow or network.parameters <= _FEW
+    together, registers = (1, SEVERAL) if several else (1 if network.parameters <= _WHOLE else _TOGETHER, 1)
 
     def write(
         code: Lines,

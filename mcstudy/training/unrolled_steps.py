@@ -24,7 +24,7 @@ def steps_loop(network: Network) -> Callable[..., None]:
     Instead, as many parameters as there is room for stay in registers from step to step: what bounds such a loop is
     neither its multiplications nor its loads but its stores, of which a processor does less than one in a cycle.
     """
-    beside = 4 if sum(layer.parameters for layer in network.layers) <= _SHORT else 2
+    beside = 4 if network.parameters <= _SHORT else 2
 
     def write(
         codes: Sequence[Lines],
@@ -78,10 +78,9 @@ def steps_loop(network: Network) -> Callable[..., None]:
 
 def _kept(network: Network, slices: int) -> range:
     """The numbers of the parameters that stay in registers while as many slices train side by side: the last ones."""
-    count = sum(layer.parameters for layer in network.layers)
     values = max(layer.inputs + layer.outputs for layer in network.layers)
     free = 0 if network.slow else max(0, jit.register_count() - values - _OTHERS)
-    return range(max(0, count - free // slices), count)
+    return range(max(0, network.parameters - free // slices), network.parameters)
 
 
 class _Step(Passes):
