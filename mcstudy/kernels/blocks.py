@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -73,6 +74,22 @@ def stores(typingctx, memory, first, row, rows, column, columns, packs):  # type
         return context.get_dummy_value()
 
     return types.void(memory, types.intp, types.intp, rows, types.intp, columns, packs), codegen
+
+
+@intrinsic
+def as_written(typingctx):  # type: ignore[no-untyped-def]
+    """Keeps LLVM from unrolling the loop that this stands in.
+
+    A CPU foresees what a load will want from the distance of its last ones. In a loop that is unrolled that distance
+    is so many times as long, up to half of a page, and caches are filled late.
+    """
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
+        builder.call(nothing, [], attrs="convergent")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 def _places(context: Any, builder: Any, first: Any, steps: tuple[Any, Any], shape: tuple[int, int]) -> list[Any]:

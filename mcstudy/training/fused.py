@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from mcstudy import jit
 from mcstudy.catalog.dispatch import loss_gradient
 from mcstudy.catalog.losses import LOSSES
-from mcstudy.kernels.blocks import block_size, chained_fma, loads, outer_fma, stores
+from mcstudy.kernels.blocks import as_written, block_size, chained_fma, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.training.data import locate
 from mcstudy.training.network import (
+    BLOCK,
     ONE,
     fill_slopes,
     forward_sample,
@@ -21,20 +24,28 @@ from mcstudy.training.network import (
 )
 from mcstudy.training.steps import decay_biases
 
+MOVED_STEPS = 16
+"""Steps from which on it pays to copy weights."""
+
 _mse_gradient = LOSSES["mse"].gradient
 
 
 @jit.scalar
-def _fused_rows(memory: Any, layer: Any, below: Any, j: Any, rows: Any) -> None:
-    """`_fused_layer` for units `j` to `j` + `rows`, a literal number, before the slopes of the layer below."""
+def _fused_rows(memory: Any, layer: Any, below: Any, weights: Any, j: Any, rows: Any) -> None:
+    """`_fused_layer` for units `j` to `j` + `rows`, a literal number, before the slopes of the layer below.
+
+    `weights` is (address of the first, step from unit to unit, step from input to input).
+    """
     inputs, source = layer.inputs, layer.source
-    at = layer.weights + j * inputs
+    p, unit, step = weights
     rises = loads(memory, layer.delta + j, 1, rows, 0, 1)
     for k in range(inputs):
-        weights = loads(memory, at + k, inputs, rows, 0, 1)
+        as_written()
+        found = loads(memory, p, unit, rows, 0, 1)
         total = filled(memory, 0.0) if j == 0 else load(memory, below + k)
-        store(memory, below + k, chained_fma(weights, rises, total))
-        stores(memory, at + k, inputs, rows, 0, 1, outer_fma(rises, load(memory, source + k), weights))
+        store(memory, below + k, chained_fma(found, rises, total))
+        stores(memory, p, unit, rows, 0, 1, outer_fma(rises, load(memory, source + k), found))
+        p += step
 
 
 @jit.scalar
@@ -68,16 +79,28 @@ def _bend(memory: Any, lower: Any, source: Any, k: Any, columns: Any) -> None:
 
 
 @jit.scalar
-def _fused_layer(memory: Any, layer: Any, lower: Any) -> None:
-    """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way."""
-    inputs, outputs = layer.inputs, layer.outputs
-    if block_size(memory) >= 8:
-        j = 0
+def _fused_layer(memory: Any, layer: Any, lower: Any, shift: Any) -> None:
+    """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way.
+
+    The weights are `shift` packs from the parameters, in blocks if that is not 0, see `_move`.
+    """
+    inputs, outputs, below = layer.inputs, layer.outputs, lower.delta
+    if block_size(memory) >= BLOCK:
+        j, at = 0, layer.weights + shift
+        if shift != 0:
+            while j + BLOCK <= outputs:
+                p = at + j * inputs
+                if block_size(memory) >= 2 * BLOCK:
+                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, BLOCK)
+                else:
+                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, 4)
+                    _fused_rows(memory, layer, below, (p + 4, 1, BLOCK), j + 4, 4)
+                j += BLOCK
         while j + 4 <= outputs:
-            _fused_rows(memory, layer, lower.delta, j, 4)
+            _fused_rows(memory, layer, below, (at + j * inputs, inputs, 1), j, 4)
             j += 4
         while j < outputs:
-            _fused_rows(memory, layer, lower.delta, j, 1)
+            _fused_rows(memory, layer, below, (at + j * inputs, inputs, 1), j, 1)
             j += 1
         _bend(memory, lower, layer.source, 0, inputs)
     else:
@@ -126,20 +149,50 @@ def _fused_update(memory: Any, layer: Any, source: Any, row: Any) -> None:
             at += inputs
 
 
+@jit.scalar
+def _move(memory: Any, layers: Any, first: Any, last: Any, shift: Any, back: Any) -> None:
+    """Copy the weights of layers `first` … `last` - 1 `shift` packs on, or back from there.
+
+    There, the weights of eight units lie side by side, input by input; those of the last few as they do before.
+    """
+    for i in range(first, last):
+        layer = item(layers, i)
+        inputs, left = layer.inputs, layer.outputs
+        p, q = layer.weights, layer.weights + shift
+        while left >= BLOCK:
+            for k in range(inputs):
+                if back:
+                    stores(memory, p + k, inputs, BLOCK, 0, 1, loads(memory, q + k * BLOCK, 1, BLOCK, 0, 1))
+                else:
+                    stores(memory, q + k * BLOCK, 1, BLOCK, 0, 1, loads(memory, p + k, inputs, BLOCK, 0, 1))
+            p, q, left = p + BLOCK * inputs, q + BLOCK * inputs, left - BLOCK
+        for k in range(left * inputs):
+            if back:
+                store(memory, p + k, load(memory, q + k))
+            else:
+                store(memory, q + k, load(memory, p + k))
+
+
 @jit.routine
 def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, count: Any) -> None:
     """`count` steps of plain SGD on one sample each.
 
     The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`,
-    its last entry the number of samples of a pass.
+    its last entry the number of samples of a pass. For many steps, weights lie where the gradients of batches would be,
+    in the order in which they are met: wide networks are bound by what the second-level cache gives, which is most
+    where addresses follow each other.
     """
     position, size = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
     rate = cell.hyper[0]
+    shift = np.int64(0)
+    if block_size(memory) >= BLOCK and count >= MOVED_STEPS and not cell.after_update:
+        shift = cell.gradients - cell.parameters
+        _move(memory, layers, first + 1, last, shift, False)
     for _ in range(count):
         bottom, head = item(layers, first), item(layers, last - 1)
         x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position, ONE)
-        forward_sample(memory, layers, first, last, x, columns)
+        forward_sample(memory, layers, first, last, x, columns, shift)
         _output_delta(memory, head, cell, y, columns, -rate / cell.loss_terms)
         for i in range(last - 1, first - 1, -1):
             layer = item(layers, i)
@@ -151,7 +204,7 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
                 fill_slopes(memory, item(layers, i - 1))
                 through_activation(memory, layers, i - 1, 1)
             else:
-                _fused_layer(memory, layer, item(layers, i - 1))
+                _fused_layer(memory, layer, item(layers, i - 1), shift)
             biases, delta = layer.biases, layer.delta
             if biases >= 0:
                 if cell.bias_decay:
@@ -162,3 +215,5 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
         position += 1
         if position == size:
             position = 0
+    if shift != 0:
+        _move(memory, layers, first + 1, last, shift, True)

@@ -14,13 +14,15 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
-from mcstudy.kernels.blocks import block_size, loads, outer_fma, stores
+from mcstudy.kernels.blocks import as_written, block_size, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
 
 # A literal 1 would make a variant of `multiply_add` for this one caller.
 ONE, ZERO = np.int64(1), np.int64(0)
+BLOCK = 8
+"""Units of a layer whose sums for a single sample run side by side."""
 _relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
@@ -228,14 +230,19 @@ def fill_slopes(memory: Any, layer: Any) -> None:
 
 
 @jit.scalar
-def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, j: Any, rows: Any) -> None:
-    """`forward_sample` for units `j` to `j` + `rows` of a layer; `rows` is literal."""
-    inputs, kind, bend = layer.inputs, layer.kind, layer.a
+def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j: Any, rows: Any) -> None:
+    """`forward_sample` for units `j` to `j` + `rows` of a layer; `rows` is literal.
+
+    `weights` is (address of the first, step from unit to unit, step from input to input).
+    """
+    kind, bend = layer.kind, layer.a
     sums = loads(memory, layer.start + j * layer.start_row, layer.start_row, rows, 0, 1)
-    q, p = source, layer.weights + j * inputs
-    for k in range(p, p + inputs):
-        sums = outer_fma(loads(memory, k, inputs, rows, 0, 1), load(memory, q), sums)
-        q += row
+    p, unit, step = weights
+    q = source
+    for _ in range(layer.inputs):
+        as_written()
+        sums = outer_fma(loads(memory, p, unit, rows, 0, 1), load(memory, q), sums)
+        p, q = p + step, q + row
     out = layer.slope + j if kind == OTHER else layer.after + j
     stores(memory, out, 1, rows, 0, 1, sums)
     if kind == RELU:
@@ -247,30 +254,36 @@ def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, j: Any, rows: A
 
 
 @jit.scalar
-def forward_sample(memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any) -> None:
+def forward_sample(
+    memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any, shift: Any
+) -> None:
     """`forward` for a single sample, without a call for the sums of every layer.
 
     ReLUs, leaky or not, cost less than the call and the trip through memory that other activations take, so they are
     done in place and store no slopes: these can be told from f(z), see `times_slope` and `fill_slopes`. Rows of weights
-    are met last to first: the backward pass goes the other way, and finds in the cache what was met last.
+    are met last to first: the backward pass goes the other way, and finds in the cache what was met last. The weights
+    of layers above the first are `shift` packs from the parameters, in blocks if that is not 0, see `fused.move`.
     """
     for i in range(first, last):
         layer = item(layers, i)
         outputs = layer.outputs
-        source, row = layer.source, 1
+        source, row, moved = layer.source, ONE, shift
         if i == first:
-            source, row = inputs_at, inputs_row
-        j = outputs
-        if block_size(memory) >= 8:
-            while j >= 8:
-                j -= 8
-                _sample_rows(memory, layer, source, row, j, 8)
-        while j >= 4:
-            j -= 4
-            _sample_rows(memory, layer, source, row, j, 4)
-        while j > 0:
+            source, row, moved = inputs_at, inputs_row, ZERO
+        at, inputs, j = layer.weights + moved, layer.inputs, outputs
+        while j % 4 > 0:
             j -= 1
-            _sample_rows(memory, layer, source, row, j, 1)
+            _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, 1)
+        while j % BLOCK > 0 or (j > 0 and block_size(memory) < BLOCK):
+            j -= 4
+            _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, 4)
+        if block_size(memory) >= BLOCK:
+            while j > 0:
+                j -= BLOCK
+                if moved != 0:
+                    _sample_rows(memory, layer, source, row, (at + j * inputs, 1, BLOCK), j, BLOCK)
+                else:
+                    _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, BLOCK)
         if layer.kind == OTHER:
             sums, after, extra = layer.slope, layer.after, layer.extra
             activate(layer.activation, (memory, layer.a, layer.b, layer.trained, sums, after, extra, outputs))
