@@ -33,6 +33,7 @@ def _block(memory: Any, out: Any, start: Any, left: Any, right: Any, place: Any,
     sums = loads(memory, start[0] + row * start[1] + column * start[2], start[1], rows, start[2], columns)
     p, q = left[0] + row * left[1], right[0] + column * right[2]
     for _ in range(inner):
+        as_written()
         x, w = loads(memory, q, 0, 1, right[2], columns), loads(memory, p, left[1], rows, 0, 1)
         sums = outer_fma(w, x, sums)
         p, q = p + left[2], q + right[1]
