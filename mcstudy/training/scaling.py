@@ -14,10 +14,7 @@ from mcstudy import jit
 from mcstudy.kernels.elementary import INF
 from mcstudy.kernels.pack import filled, fma, item, load, rounded_to, sqrt, store, where, widen
 from mcstudy.training.data import locate
-from mcstudy.training.network import forward, multiply_add
-
-# A literal 0 would make a variant of `multiply_add` for this one caller.
-NO_STEP = np.int64(0)
+from mcstudy.training.network import ONE, ZERO, forward, multiply_add
 
 
 @jit.routine
@@ -33,8 +30,8 @@ def _sums(memory: Any, layers: Any, i: Any, cell: Any, points: Any, arrays: Any,
     multiply_add(
         memory,
         (layer.slope, tile, 1),
-        (layer.zero, NO_STEP, 0),
-        (layer.weights, layer.inputs, 1),
+        (layer.zero, ZERO, 0),
+        (layer.weights, layer.inputs, ONE),
         (source, row, 1),
         layer.outputs,
         tile,
