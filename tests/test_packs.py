@@ -26,8 +26,8 @@ def wide(batch: int, precision: str) -> Plan:
                 "study": {"name": "wide", "seed": 3, "trials": TRIALS},
                 "task": {"name": "distance", "samples": "trial", "size": 33, "batch": batch, "order": "sequential"},
                 "network": {"init": "he_normal"},
-                "train": {"steps": 5, "precision": precision, "optimizer": {"name": "sgd", "lr": 0.02}},
-                "converge": {"loss": 0.0, "every": 3},
+                "train": {"steps": 35, "precision": precision, "optimizer": {"name": "sgd", "lr": 0.02}},
+                "converge": {"loss": 0.0, "every": 16},
                 "vary": {
                     "network.hidden": [[width] for width in WIDTHS] + [list(pair) for pair in pairs],
                     "network.activation": ["relu", "leaky_relu", "tanh"],

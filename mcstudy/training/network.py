@@ -263,7 +263,7 @@ def forward_sample(
     ReLUs, leaky or not, cost less than the call and the trip through memory that other activations take, so they are
     done in place and store no slopes: these can be told from f(z), see `times_slope` and `fill_slopes`. Rows of weights
     are met last to first: the backward pass goes the other way, and finds in the cache what was met last. The weights
-    of layers above the first are `shift` packs from the parameters, in blocks if that is not 0, see `fused.move`.
+    of layers above the first are `shift` packs from the parameters, in blocks if that is not 0, see `fused._move`.
     """
     for i in range(first, last):
         layer = item(layers, i)
