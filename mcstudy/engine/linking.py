@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,18 +22,18 @@ from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import starts
 from mcstudy.engine.rows import Layout
-from mcstudy.engine.unrolling import unroll
+from mcstudy.engine.unrolling import Unrolled, unroll
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.users import UnusableFunction
 from mcstudy.plan import Cell
 from mcstudy.training.seldom import fused_steps_address, scale_address, shuffle_address
 
 
-def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -> None:
+def link(layout: Layout, cells: Sequence[Cell], unrolled: Unrolled | None = None) -> None:
     """Fill in the addresses of the loops that the cells of a layout use, and the constants of their task.
 
-    Loops that were never used before are compiled here. Cells whose ids are in `unrolled` get kernels of their own,
-    where their networks are small enough.
+    Loops that were never used before are compiled here. Cells that are `unrolled` get kernels of their own, where
+    their networks are small enough.
 
     Raises:
         StudyError: a function of a user's file cannot be compiled.
@@ -63,8 +63,8 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
                 recipe, bias = starts(layer, cell.settings["network"]["init"])
                 made["weight_loop"] = _draw_address(recipe.distribution, pack)
                 made["bias_loop"] = _draw_address(bias, pack)
-            if cell.id in unrolled:
-                unroll(layout, cell, row)
+            if unrolled is not None and unrolled.wants(cell):
+                unroll(layout, cell, row, unrolled)
             if row["fused"] and not row.get("unrolled_steps"):
                 row["fused_loop"] = fused_steps_address(pack)
             if row["scaled"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from mcstudy.catalog.dispatch import target_address
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.linking import link
 from mcstudy.engine.rows import lay_out
+from mcstudy.engine.unrolling import Unrolled
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.layout import CELL, LAYER
 from mcstudy.kernels.pack import pack_array
@@ -145,13 +146,13 @@ def memory_bytes() -> int | None:
         return None
 
 
-def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Container[str] = ()) -> Program:
+def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Unrolled | None = None) -> Program:
     """The program of cells that share their data (equal `data_key`).
 
     Args:
         cells: the cells.
         tables: the data of table tasks, by digest.
-        unrolled: ids of cells that are to have kernels of their own, where their networks are small enough. These are
+        unrolled: the cells that are to have kernels of their own, where their networks are small enough. These are
             faster, take time to compile, and give the same results.
     """
     layout = lay_out(cells)
