@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import walk
 
+from mcstudy import jit
 from mcstudy.engine import threads, unrolling
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import build
@@ -95,7 +96,7 @@ def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatc
 
     def made_for(trials: dict[str, int]) -> set[str]:
         found = unrolling.worth_unrolling(plan.cells, trials)
-        return {cell.id for cell in plan.cells if found.has(cell, "steps-of-no-network")}
+        return {cell.id for cell in plan.cells if found.compiles(cell)}
 
     assert made_for(dict.fromkeys(ids, enough)) == set(ids)
     assert made_for(dict.fromkeys(ids, enough // 3)) == set()
@@ -107,7 +108,7 @@ def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatc
     assert all(np.all(program.cell_table["unrolled_losses"]) for program in made)
 
 
-def test_little_work_uses_what_is_on_disk() -> None:
+def test_little_work_uses_what_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plan = make_plan(walk.Study.model_validate(settings()))
     [cell] = plan.cells
     seconds = trial_nanoseconds([cell]) * 1e-9
@@ -116,4 +117,7 @@ def test_little_work_uses_what_is_on_disk() -> None:
     assert names
     assert [name for name in ADDRESSES if build([cell], {}, some).cell_table[name][0]] == names
     assert few.wants(cell) is False
-    assert some.has(cell, "steps-of-no-network") is False
+    assert some.compiles(cell) is False
+    monkeypatch.setattr(jit, "kernel_cache", lambda: tmp_path)
+    nothing = unrolling.worth_unrolling([cell], {cell.id: int(0.1 / seconds)})
+    assert not any(build([cell], {}, nothing).cell_table[name][0] for name in ADDRESSES)

@@ -191,9 +191,8 @@ def alone(program: Program, index: int) -> Program:
 
 def _records(rows: list[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
     table = np.zeros(len(rows), dtype)
-    for record, row in zip(table, rows, strict=True):
-        for name, value in row.items():
-            record[name] = value
+    for name in dict.fromkeys(name for row in rows for name in row):
+        table[name] = [row.get(name, 0) for row in rows]
     return table
 
 

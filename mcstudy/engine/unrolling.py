@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,19 +42,22 @@ class Unrolled:
 
     def __init__(self, compiled: Iterable[str] = (), loaded: Iterable[str] = ()) -> None:
         self._compiled, self._loaded = frozenset(compiled), frozenset(loaded)
-        self._there: dict[str, bool] = {}
+        self._addresses: dict[Hashable, dict[str, int]] = {}
 
     def wants(self, cell: Cell) -> bool:
         """Whether a cell may get such kernels."""
         return cell.id in self._compiled or cell.id in self._loaded
 
-    def has(self, cell: Cell, kernel: str) -> bool:
-        """Whether it gets the one of this name."""
-        if cell.id in self._compiled:
-            return True
-        if kernel not in self._there:
-            self._there[kernel] = any(jit.kernel_cache().glob(f"*/*.{kernel}-*.nbi"))
-        return self._there[kernel]
+    def compiles(self, cell: Cell) -> bool:
+        """Whether they may have to be compiled for a cell."""
+        return cell.id in self._compiled
+
+    def addresses(self, cell: Cell, ways: Hashable, find: Callable[[], dict[str, int]]) -> dict[str, int]:
+        """What `find` gives, asked once for all cells of a kind that train in these ways."""
+        key = _kind(cell), ways, self.compiles(cell)
+        if key not in self._addresses:
+            self._addresses[key] = find()
+        return self._addresses[key]
 
 
 def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> Unrolled:
@@ -86,13 +89,8 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
     Kernels that were never used before are compiled here.
     """
 
-    def address(kind: str, make: Callable[..., int], network: Network) -> int:
-        name = _name(cell, network, layout.pack)
-        return make(network, name, layout.pack) if unrolled.has(cell, f"{kind}-{name}") else 0
-
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
-    few = _weights(cell) <= MOST_WEIGHTS
     if loss.joint or special or _weights(cell) > (MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS):
         return
     made = layout.layers[row["first_layer"] : row["first_layer"] + row["layers"]]
@@ -102,15 +100,38 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
         layout.numbers.extend((layer["a"], layer["b"]))
     group = layout.group[0]
     learned = bool(group["source"] == TABLE and not group["shuffled"] and not group["spread"])
-    if row["fused"]:
+    ways = row["fused"], row["labels"], learned, bool(group["source"] != TRIAL), layout.lanes
+    compiles = unrolled.compiles(cell)
+    row |= unrolled.addresses(cell, ways, lambda: _addresses(cell, row, made, ways, layout.pack, compiles))
+
+
+def _addresses(
+    cell: Cell,
+    row: Mapping[str, Any],
+    made: Sequence[dict[str, Any]],
+    ways: tuple[bool, int, bool, bool, int],
+    pack: np.dtype,
+    compiles: bool,
+) -> dict[str, int]:
+    """The addresses of a network's kernels; with `compiles`, also of those that are not on disk."""
+
+    def address(kind: str, make: Callable[..., int], network: Network) -> int:
+        name = _name(cell, network, pack)
+        there = compiles or any(jit.kernel_cache().glob(f"*/*.{kind}-{name}-*.nbi"))
+        return make(network, name, pack) if there else 0
+
+    fused, labels, learned, evaluated, _ = ways
+    found = {}
+    if fused:
         training = _network(cell, made, learned, row["bias_decay"], row["after_update"])
-        row["unrolled_steps"] = address("steps", steps_address, training)
+        found["unrolled_steps"] = address("steps", steps_address, training)
     elif not row["after_update"]:
         training = _network(cell, made, learned)
-        row["unrolled_gradients"] = address("gradients", gradients_address, training)
-    if row["labels"] == REAL and few:
-        checked = _network(cell, made, bool(group["source"] != TRIAL))
-        row["unrolled_losses"] = address("losses", losses_address, checked)
+        found["unrolled_gradients"] = address("gradients", gradients_address, training)
+    if labels == REAL and _weights(cell) <= MOST_WEIGHTS:
+        checked = _network(cell, made, evaluated)
+        found["unrolled_losses"] = address("losses", losses_address, checked)
+    return found
 
 
 def _network(
