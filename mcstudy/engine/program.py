@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from mcstudy.catalog.dispatch import target_address
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.linking import link
-from mcstudy.engine.rows import lay_out
+from mcstudy.engine.rows import lay_out, size_key
 from mcstudy.engine.unrolling import Unrolled
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.layout import CELL, LAYER
@@ -124,8 +124,12 @@ def check_memory(cells: Iterable[Cell], file: str | None = None, threads: int = 
         StudyError: a cell would need more than `MOST_BYTES` in each thread, or all threads more than there is.
     """
     there = memory_bytes()
+    known: dict[Hashable, int] = {}
     for cell in cells:
-        need = lay_out([cell]).bytes + 8 * kept_trials(cell) * cell.checks
+        shape = size_key(cell)
+        if shape not in known:
+            known[shape] = lay_out([cell]).bytes
+        need = known[shape] + 8 * kept_trials(cell) * cell.checks
         if need > MOST_BYTES:
             most = f"in every thread, and {MOST_BYTES / 2**30:.0f} GiB is the most"
         elif there is not None and need * threads > there:

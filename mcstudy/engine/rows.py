@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from mcstudy import jit
 from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
+from mcstudy.engine.sharing import data_key
 from mcstudy.kernels.gather import ROW_BYTES, row_columns, row_step
 from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
 from mcstudy.kernels.sorting import sort_room
@@ -62,6 +63,13 @@ def pack_bytes(cells: Iterable[Cell]) -> int:
     """Bytes of the packs in which cells train. It never changes a result."""
     wide = max(cell.parameters for cell in cells) > MOST_PARAMETERS
     return min(jit.pack_bytes(), jit.register_bytes()) if wide else jit.pack_bytes()
+
+
+def size_key(cell: Cell) -> Hashable:
+    """What decides how large the layout of a cell by itself is."""
+    train = cell.settings["train"]
+    ways = train["optimizer"]["name"], train["backward"], train["schedule"] is None
+    return data_key(cell), repr(cell.layers), ways, train["steps"], cell.settings["converge"]["every"]
 
 
 def lay_out(cells: Sequence[Cell]) -> Layout:
