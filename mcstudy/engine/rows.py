@@ -12,7 +12,6 @@ from mcstudy import jit
 from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
-from mcstudy.engine.sharing import data_key
 from mcstudy.kernels.gather import ROW_BYTES, row_columns, row_step
 from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
 from mcstudy.kernels.sorting import sort_room
@@ -69,7 +68,7 @@ def size_key(cell: Cell) -> Hashable:
     """What decides how large the layout of a cell by itself is."""
     train = cell.settings["train"]
     ways = train["optimizer"]["name"], train["backward"], train["schedule"] is None
-    return data_key(cell), repr(cell.layers), ways, train["steps"], cell.settings["converge"]["every"]
+    return cell.data_key, repr(cell.layers), ways, train["steps"], cell.settings["converge"]["every"]
 
 
 def lay_out(cells: Sequence[Cell]) -> Layout:

@@ -16,7 +16,7 @@ from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.order import is_sorted
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.rows import pack_bytes
-from mcstudy.engine.sharing import data_key, draws_while_training, groups
+from mcstudy.engine.sharing import draws_while_training, groups
 from mcstudy.engine.unrolling import worth_unrolling
 from mcstudy.plan import Cell, Table
 
@@ -171,7 +171,7 @@ def _joined(groups: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
         if len(group) > 1 or draws_while_training(cell) or is_sorted(group) or seconds > JOINED_SECONDS / 2:
             yield group
             continue
-        key = data_key(cell)
+        key = cell.data_key
         lot, taken = open_lots.get(key, ([], 0.0))
         if lot and (taken + seconds > JOINED_SECONDS or len(lot) == JOINED_CELLS):
             yield lot

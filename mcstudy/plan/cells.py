@@ -63,6 +63,12 @@ class Cell:
         """Number of parameters."""
         return sum(layer.parameters for layer in self.layers)
 
+    @cached_property
+    def data_key(self) -> str:
+        """What cells must have in common to train on the same draws."""
+        ways = self.settings["seed"], self.settings["train"]["precision"], self.settings["task"]
+        return json.dumps(ways, sort_keys=True)
+
     @property
     def checks(self) -> int:
         """Number of checks of a trial that runs to its last step, step 0 included."""
