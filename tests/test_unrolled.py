@@ -112,12 +112,12 @@ def test_little_work_uses_what_is_on_disk(tmp_path: Path, monkeypatch: pytest.Mo
     plan = make_plan(walk.Study.model_validate(settings()))
     [cell] = plan.cells
     seconds = trial_nanoseconds([cell]) * 1e-9
-    some, few = (unrolling.worth_unrolling([cell], {cell.id: int(s / seconds)}) for s in (0.1, 0.001))
+    some, few = (unrolling.worth_unrolling([cell], {cell.id: int(s / seconds)}) for s in (0.3, 0.001))
     names = [name for name in ADDRESSES if build([cell], {}, unrolling.Unrolled({cell.id})).cell_table[name][0]]
     assert names
     assert [name for name in ADDRESSES if build([cell], {}, some).cell_table[name][0]] == names
     assert few.wants(cell) is False
     assert some.compiles(cell) is False
     monkeypatch.setattr(jit, "kernel_cache", lambda: tmp_path)
-    nothing = unrolling.worth_unrolling([cell], {cell.id: int(0.1 / seconds)})
+    nothing = unrolling.worth_unrolling([cell], {cell.id: int(0.3 / seconds)})
     assert not any(build([cell], {}, nothing).cell_table[name][0] for name in ADDRESSES)

@@ -28,8 +28,8 @@ general ones are as fast for larger ones, whose own code would be too long for a
 WORTH_SECONDS, WORTH_WEIGHTS = 1.0, 80
 """Seconds of one core that the cost model must foresee, for kernels of their own to be compiled, and as many more for
 so many weights: compiling takes half of that, and then half of the time is saved, or a third of large networks."""
-LOADED_SECONDS = 0.03
-"""Likewise, for kernels to be used that an earlier run has left on disk: loading takes a third of that."""
+LOADED_SECONDS = 0.1
+"""Likewise, for kernels to be used that an earlier run has left on disk: loading takes a tenth of that."""
 
 
 class Unrolled:
