@@ -1,7 +1,8 @@
-"""Trials of the smallest networks are trained in another order than stored, which shows in nothing but the time."""
+"""In which order trials are trained, and in which company, shows in nothing but the time."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ from mcstudy import Study
 from mcstudy.engine import order
 from mcstudy.engine.program import Program, build
 from mcstudy.engine.threads import Unit, UnitResult, run_unit
-from mcstudy.plan import make_plan
+from mcstudy.engine.work import JOINED_CELLS, Work
+from mcstudy.plan import Cell, Plan, make_plan
 
 TRIALS, FIRST = 1000, 2000
 
@@ -84,3 +86,45 @@ def test_a_unit_that_was_stopped_gives_the_trials_before_a_gap(done: int, expect
 def test_a_unit_that_was_stopped_at_once_gives_nothing() -> None:
     program = relu()
     assert trained(program, Unit(program, FIRST, FIRST + TRIALS), stop=1) == []
+
+
+def sums(steps: int, **task: Any) -> Plan:
+    study = {
+        "study": {"name": "joined", "seed": 5, "trials": 100},
+        "task": {"name": "addition", "samples": "shared", "order": "sequential", "batch": 1, **task},
+        "network": {"hidden": [4]},
+        "train": {"steps": steps},
+        "converge": {"loss": 0.001},
+        "vary": {
+            "optimizer": [{"name": "sgd", "lr": 0.01 * i} for i in range(1, 8)] + [{"name": "adam", "lr": 0.01}],
+            "activation": ["relu", "tanh"],
+            "init": ["normal", "he_normal"],
+        },
+    }
+    return make_plan(Study.model_validate(study))
+
+
+def units_of(cells: Sequence[Cell], trials: int) -> list[Unit]:
+    return list(Work(cells, {}, {cell.id: [(0, trials)] for cell in cells}, 1))
+
+
+def test_cells_of_short_trials_train_together_and_as_each_does_alone() -> None:
+    plan = sums(40)
+    units = units_of(plan.cells, 100)
+    assert len(units) == len(plan.cells) // JOINED_CELLS
+    for unit in units:
+        for cell, found in zip(unit.program.cells, trained(unit.program, unit), strict=True):
+            alone = build([cell], plan.tables)
+            [own] = trained(alone, Unit(alone, unit.first, unit.last))
+            assert found.cell is cell
+            assert list(found.rows) == list(own.rows)
+            for name, column in own.rows.items():
+                assert column.tobytes() == found.rows[name].tobytes(), (cell.label, name)
+            assert own.history.tobytes() == found.history.tobytes()
+
+
+def test_cells_of_long_trials_or_other_samples_do_not() -> None:
+    units = units_of(sums(400_000).cells, 1)
+    assert {len(unit.program.cells) for unit in units} == {1}
+    units = units_of(sums(40).cells[:1] + sums(40, size=20).cells[:1], 100)
+    assert [len(unit.program.cells) for unit in units] == [1, 1]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import walk
 
+from mcstudy import jit
 from mcstudy.engine import threads, unrolling
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import build
@@ -22,7 +23,7 @@ USUAL = {"activations, float32", "ways, sequential, float32", "tasks, trial, flo
 MOST_CELLS = 6
 
 
-def trained(plan: Plan, cells: tuple[Cell, ...], unrolled: set[str]) -> list[UnitResult]:
+def trained(plan: Plan, cells: tuple[Cell, ...], unrolled: unrolling.Unrolled | None) -> list[UnitResult]:
     program = build(cells, plan.tables, unrolled)
     return run_unit(Unit(program, 0, TRIALS), program.memory(), np.zeros(1, np.int64), traced=True)
 
@@ -38,10 +39,10 @@ def assert_same(plan: Plan, most: int) -> set[str]:
     """Both kinds of kernels train alike; returns which of the addresses there were."""
     met: set[str] = set()
     for group in groups(plan.cells[:: max(1, len(plan.cells) // most)]):
-        unrolled = {cell.id for cell in group}
+        unrolled = unrolling.Unrolled({cell.id for cell in group})
         [table] = [build(group, plan.tables, unrolled).cell_table]
         met |= {name for name in ADDRESSES if np.any(table[name])}
-        for usual, own in zip(trained(plan, group, set()), trained(plan, group, unrolled), strict=True):
+        for usual, own in zip(trained(plan, group, None), trained(plan, group, unrolled), strict=True):
             for name, column in usual.rows.items():
                 assert stored(column) == stored(own.rows[name]), (own.cell.label, name)
             assert stored(usual.history) == stored(own.history)
@@ -79,7 +80,7 @@ def settings(**sections: Any) -> dict[str, Any]:
 )
 def test_large_and_random_networks_have_none(sections: dict[str, Any]) -> None:
     plan = make_plan(walk.Study.model_validate(settings(**sections)))
-    [row] = build(plan.cells, plan.tables, {plan.cells[0].id}).cell_table
+    [row] = build(plan.cells, plan.tables, unrolling.Unrolled({plan.cells[0].id})).cell_table
     assert not any(row[name] for name in ADDRESSES)
 
 
@@ -92,11 +93,31 @@ def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatc
     alike = {cell.id for cell in plan.cells if cell.labels["network.bias"] == "true"}
     weights = sum(layer.inputs * layer.outputs for layer in plan.cells[0].layers)
     enough = int(unrolling.WORTH_SECONDS * (1 + weights / unrolling.WORTH_WEIGHTS) / cost)
-    assert unrolling.worth_unrolling(plan.cells, dict.fromkeys(ids, enough)) == set(ids)
-    assert unrolling.worth_unrolling(plan.cells, dict.fromkeys(ids, enough // 3)) == set()
-    some = unrolling.worth_unrolling(plan.cells, {name: enough if name == min(alike) else 1 for name in ids})
+
+    def made_for(trials: dict[str, int]) -> set[str]:
+        found = unrolling.worth_unrolling(plan.cells, trials)
+        return {cell.id for cell in plan.cells if found.compiles(cell)}
+
+    assert made_for(dict.fromkeys(ids, enough)) == set(ids)
+    assert made_for(dict.fromkeys(ids, enough // 3)) == set()
+    some = made_for({name: enough if name == min(alike) else 1 for name in ids})
     assert some == alike  # cells with one network share its kernels
     monkeypatch.setattr(unrolling, "WORTH_SECONDS", 0.0)
     missing = {name: [(0, 100)] for name in ids}
     made = [unit.program for unit in threads.units(plan.cells, plan.tables, missing, 1)]
     assert all(np.all(program.cell_table["unrolled_losses"]) for program in made)
+
+
+def test_little_work_uses_what_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = make_plan(walk.Study.model_validate(settings()))
+    [cell] = plan.cells
+    seconds = trial_nanoseconds([cell]) * 1e-9
+    some, few = (unrolling.worth_unrolling([cell], {cell.id: int(s / seconds)}) for s in (0.3, 0.001))
+    names = [name for name in ADDRESSES if build([cell], {}, unrolling.Unrolled({cell.id})).cell_table[name][0]]
+    assert names
+    assert [name for name in ADDRESSES if build([cell], {}, some).cell_table[name][0]] == names
+    assert few.wants(cell) is False
+    assert some.compiles(cell) is False
+    monkeypatch.setattr(jit, "kernel_cache", lambda: tmp_path)
+    nothing = unrolling.worth_unrolling([cell], {cell.id: int(0.3 / seconds)})
+    assert not any(build([cell], {}, nothing).cell_table[name][0] for name in ADDRESSES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,18 +22,18 @@ from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.cell_rows import starts
 from mcstudy.engine.rows import Layout
-from mcstudy.engine.unrolling import unroll
+from mcstudy.engine.unrolling import Unrolled, unroll
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.users import UnusableFunction
-from mcstudy.plan import Cell
+from mcstudy.plan import Cell, Layer
 from mcstudy.training.seldom import fused_steps_address, scale_address, shuffle_address
 
 
-def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -> None:
+def link(layout: Layout, cells: Sequence[Cell], unrolled: Unrolled | None = None) -> None:
     """Fill in the addresses of the loops that the cells of a layout use, and the constants of their task.
 
-    Loops that were never used before are compiled here. Cells whose ids are in `unrolled` get kernels of their own,
-    where their networks are small enough.
+    Loops that were never used before are compiled here. Cells that are `unrolled` get kernels of their own, where
+    their networks are small enough.
 
     Raises:
         StudyError: a function of a user's file cannot be compiled.
@@ -50,25 +50,38 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Container[str] = ()) -
 
             number = task["parameters"].get("number", 0)
             layout.numbers.extend(part.constants(task["parameters"], lambda count: task_normals(seed, number, count)))
+        last: Any = None
+        addresses: list[dict[str, int]] = []  # of the cell before, whose network is often the same
         for cell, row in zip(cells, layout.cells, strict=True):
             training = cell.settings["train"]
             optimizer = OPTIMIZERS[training["optimizer"]["name"]]
             row["optimizer"] = update_address(optimizer, training["optimizer"], pack)
             loss = LOSSES[training["loss"]["name"]]
             row["loss_value"], row["loss_gradient"] = loss_addresses(loss, pack)
-            for number, layer in enumerate(cell.layers):
-                made = layout.layers[row["first_layer"] + number]
-                activation = ACTIVATIONS[layer.activation["name"]]
-                made["activation"], made["random"] = activation_addresses(activation, layer.activation, pack)
-                recipe, bias = starts(layer, cell.settings["network"]["init"])
-                made["weight_loop"] = _draw_address(recipe.distribution, pack)
-                made["bias_loop"] = _draw_address(bias, pack)
-            if cell.id in unrolled:
-                unroll(layout, cell, row)
+            own, init = layout.layers[row["first_layer"] :][: row["layers"]], cell.settings["network"]["init"]
+            network = cell.layers, init
+            if network != last:
+                last, addresses = network, [_layer_addresses(layer, init, pack) for layer in cell.layers]
+            for made, found in zip(own, addresses, strict=True):
+                made |= found
+            if unrolled is not None and unrolled.wants(cell):
+                unroll(layout, cell, row, unrolled)
             if row["fused"] and not row.get("unrolled_steps"):
                 row["fused_loop"] = fused_steps_address(pack)
             if row["scaled"]:
                 row["scale"] = scale_address(pack)
+
+
+def _layer_addresses(layer: Layer, init: Mapping[str, Any], pack: np.dtype) -> dict[str, int]:
+    """The addresses in a layer's row."""
+    usual, random = activation_addresses(ACTIVATIONS[layer.activation["name"]], layer.activation, pack)
+    recipe, bias = starts(layer, init)
+    return {
+        "activation": usual,
+        "random": random,
+        "weight_loop": _draw_address(recipe.distribution, pack),
+        "bias_loop": _draw_address(bias, pack),
+    }
 
 
 def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:

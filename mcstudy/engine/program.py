@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 from mcstudy.catalog.dispatch import target_address
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.linking import link
-from mcstudy.engine.rows import lay_out
+from mcstudy.engine.rows import lay_out, size_key
+from mcstudy.engine.unrolling import Unrolled
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.layout import CELL, LAYER
 from mcstudy.kernels.pack import pack_array
@@ -123,8 +124,12 @@ def check_memory(cells: Iterable[Cell], file: str | None = None, threads: int = 
         StudyError: a cell would need more than `MOST_BYTES` in each thread, or all threads more than there is.
     """
     there = memory_bytes()
+    known: dict[Hashable, int] = {}
     for cell in cells:
-        need = lay_out([cell]).bytes + 8 * kept_trials(cell) * cell.checks
+        shape = size_key(cell)
+        if shape not in known:
+            known[shape] = lay_out([cell]).bytes
+        need = known[shape] + 8 * kept_trials(cell) * cell.checks
         if need > MOST_BYTES:
             most = f"in every thread, and {MOST_BYTES / 2**30:.0f} GiB is the most"
         elif there is not None and need * threads > there:
@@ -145,13 +150,13 @@ def memory_bytes() -> int | None:
         return None
 
 
-def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Container[str] = ()) -> Program:
+def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Unrolled | None = None) -> Program:
     """The program of cells that share their data (equal `data_key`).
 
     Args:
         cells: the cells.
         tables: the data of table tasks, by digest.
-        unrolled: ids of cells that are to have kernels of their own, where their networks are small enough. These are
+        unrolled: the cells that are to have kernels of their own, where their networks are small enough. These are
             faster, take time to compile, and give the same results.
     """
     layout = lay_out(cells)
@@ -190,9 +195,8 @@ def alone(program: Program, index: int) -> Program:
 
 def _records(rows: list[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
     table = np.zeros(len(rows), dtype)
-    for record, row in zip(table, rows, strict=True):
-        for name, value in row.items():
-            record[name] = value
+    for name in dict.fromkeys(name for row in rows for name in row):
+        table[name] = [row.get(name, 0) for row in rows]
     return table
 
 

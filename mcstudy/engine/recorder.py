@@ -109,7 +109,9 @@ class Recorder:
         results = self._pending[cell_id]
         ready = [result for result in results if complete or not self._waits(result)]
         for run in _runs(sorted(ready, key=lambda result: result.first)):
-            rows = {name: np.concatenate([part.rows[name] for part in run]) for name in run[0].rows}
+            rows = run[0].rows
+            if len(run) > 1:
+                rows = {name: np.concatenate([part.rows[name] for part in run]) for name in rows}
             start, stop = run[0].first, run[0].first + len(rows["trial"])
             for first, last in gaps(self._stored.get(cell_id, ()), start, stop):
                 piece = slice(first - start, last - start)

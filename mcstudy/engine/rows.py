@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,13 @@ def pack_bytes(cells: Iterable[Cell]) -> int:
     """Bytes of the packs in which cells train. It never changes a result."""
     wide = max(cell.parameters for cell in cells) > MOST_PARAMETERS
     return min(jit.pack_bytes(), jit.register_bytes()) if wide else jit.pack_bytes()
+
+
+def size_key(cell: Cell) -> Hashable:
+    """What decides how large the layout of a cell by itself is."""
+    train = cell.settings["train"]
+    ways = train["optimizer"]["name"], train["backward"], train["schedule"] is None
+    return cell.data_key, repr(cell.layers), ways, train["steps"], cell.settings["converge"]["every"]
 
 
 def lay_out(cells: Sequence[Cell]) -> Layout:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Hashable, Iterable
 
 from mcstudy.plan import Cell
@@ -14,16 +13,10 @@ def draws_while_training(cell: Cell) -> bool:
     return bool(task["samples"] == "fresh" or task["order"] == "shuffled")
 
 
-def data_key(cell: Cell) -> Hashable:
-    """What cells must have in common to train on the same draws."""
-    settings = cell.settings
-    return (settings["seed"], settings["train"]["precision"], json.dumps(settings["task"], sort_keys=True))
-
-
 def groups(cells: Iterable[Cell]) -> list[tuple[Cell, ...]]:
     """Cells by the draws they can share, in order of first appearance; cells with nothing to share stay alone."""
     by_key: dict[Hashable, list[Cell]] = {}
     for cell in cells:
-        key = data_key(cell) if draws_while_training(cell) else cell.id
+        key = cell.data_key if draws_while_training(cell) else cell.id
         by_key.setdefault(key, []).append(cell)
     return [tuple(group) for group in by_key.values()]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.activations.piecewise import PIECEWISE
 from mcstudy.catalog.dispatch import activation_name
@@ -25,17 +28,48 @@ general ones are as fast for larger ones, whose own code would be too long for a
 WORTH_SECONDS, WORTH_WEIGHTS = 1.0, 80
 """Seconds of one core that the cost model must foresee, for kernels of their own to be compiled, and as many more for
 so many weights: compiling takes half of that, and then half of the time is saved, or a third of large networks."""
+LOADED_SECONDS = 0.1
+"""Likewise, for kernels to be used that an earlier run has left on disk: loading takes a tenth of that."""
 
 
-def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> set[str]:
-    """The ids of the cells for whose networks it pays to compile kernels, given how many trials each is to have."""
+class Unrolled:
+    """Which cells train by kernels of their own, and whether these may have to be compiled.
+
+    Args:
+        compiled: ids of the cells that have them at any rate.
+        loaded: ids of those that have them where their machine code is on disk.
+    """
+
+    def __init__(self, compiled: Iterable[str] = (), loaded: Iterable[str] = ()) -> None:
+        self._compiled, self._loaded = frozenset(compiled), frozenset(loaded)
+        self._addresses: dict[Hashable, dict[str, int]] = {}
+
+    def wants(self, cell: Cell) -> bool:
+        """Whether a cell may get such kernels."""
+        return cell.id in self._compiled or cell.id in self._loaded
+
+    def compiles(self, cell: Cell) -> bool:
+        """Whether they may have to be compiled for a cell."""
+        return cell.id in self._compiled
+
+    def addresses(self, cell: Cell, ways: Hashable, find: Callable[[], dict[str, int]]) -> dict[str, int]:
+        """What `find` gives, asked once for all cells of a kind that train in these ways."""
+        key = _kind(cell), ways, self.compiles(cell)
+        if key not in self._addresses:
+            self._addresses[key] = find()
+        return self._addresses[key]
+
+
+def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> Unrolled:
+    """The cells for whose networks kernels of their own pay, given how many trials each is to have, by its id."""
     seconds: dict[str, float] = {}
-    names = {cell.id: _kind(cell) for cell in cells}
+    kinds = {cell.id: _kind(cell) for cell in cells}
     for cell in cells:
         cost = trial_nanoseconds([cell]) * 1e-9 * trials[cell.id]
-        seconds[names[cell.id]] = seconds.get(names[cell.id], 0.0) + cost
-    enough = {names[cell.id]: WORTH_SECONDS * (1 + _weights(cell) / WORTH_WEIGHTS) for cell in cells}
-    return {name for name, kind in names.items() if seconds[kind] >= enough[kind]}
+        seconds[kinds[cell.id]] = seconds.get(kinds[cell.id], 0.0) + cost
+    enough = {kinds[cell.id]: WORTH_SECONDS * (1 + _weights(cell) / WORTH_WEIGHTS) for cell in cells}
+    compiled = {cell for cell, kind in kinds.items() if seconds[kind] >= enough[kind]}
+    return Unrolled(compiled, {cell for cell, kind in kinds.items() if seconds[kind] >= LOADED_SECONDS})
 
 
 def _weights(cell: Cell) -> int:
@@ -49,14 +83,14 @@ def _kind(cell: Cell) -> str:
     return repr((cell.layers, ways))
 
 
-def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
+def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) -> None:
     """Give a cell's row the addresses of its network's own kernels, where it is to have some, and their numbers.
 
     Kernels that were never used before are compiled here.
     """
+
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
-    few = _weights(cell) <= MOST_WEIGHTS
     if loss.joint or special or _weights(cell) > (MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS):
         return
     made = layout.layers[row["first_layer"] : row["first_layer"] + row["layers"]]
@@ -66,15 +100,38 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any]) -> None:
         layout.numbers.extend((layer["a"], layer["b"]))
     group = layout.group[0]
     learned = bool(group["source"] == TABLE and not group["shuffled"] and not group["spread"])
-    if row["fused"]:
+    ways = row["fused"], row["labels"], learned, bool(group["source"] != TRIAL), layout.lanes
+    compiles = unrolled.compiles(cell)
+    row |= unrolled.addresses(cell, ways, lambda: _addresses(cell, row, made, ways, layout.pack, compiles))
+
+
+def _addresses(
+    cell: Cell,
+    row: Mapping[str, Any],
+    made: Sequence[dict[str, Any]],
+    ways: tuple[bool, int, bool, bool, int],
+    pack: np.dtype,
+    compiles: bool,
+) -> dict[str, int]:
+    """The addresses of a network's kernels; with `compiles`, also of those that are not on disk."""
+
+    def address(kind: str, make: Callable[..., int], network: Network) -> int:
+        name = _name(cell, network, pack)
+        there = compiles or any(jit.kernel_cache().glob(f"*/*.{kind}-{name}-*.nbi"))
+        return make(network, name, pack) if there else 0
+
+    fused, labels, learned, evaluated, _ = ways
+    found = {}
+    if fused:
         training = _network(cell, made, learned, row["bias_decay"], row["after_update"])
-        row["unrolled_steps"] = steps_address(training, _name(cell, training), layout.pack)
+        found["unrolled_steps"] = address("steps", steps_address, training)
     elif not row["after_update"]:
         training = _network(cell, made, learned)
-        row["unrolled_gradients"] = gradients_address(training, _name(cell, training), layout.pack)
-    if row["labels"] == REAL and few:
-        checked = _network(cell, made, bool(group["source"] != TRIAL))
-        row["unrolled_losses"] = losses_address(checked, _name(cell, checked), layout.pack)
+        found["unrolled_gradients"] = address("gradients", gradients_address, training)
+    if labels == REAL and _weights(cell) <= MOST_WEIGHTS:
+        checked = _network(cell, made, evaluated)
+        found["unrolled_losses"] = address("losses", losses_address, checked)
+    return found
 
 
 def _network(
@@ -91,8 +148,8 @@ def _dense(layer: Layer, kind: int) -> Dense:
     return Dense(layer.inputs, layer.outputs, layer.biased, layer.fixed, function, kind, name not in PIECEWISE)
 
 
-def _name(cell: Cell, network: Network) -> str:
-    """What tells a network's code from all others; a digest where that is long."""
+def _name(cell: Cell, network: Network, pack: np.dtype) -> str:
+    """What tells a network's code for packs of a kind from all other; a digest where that is long."""
     layers = "-".join(
         f"{layer.inputs}{'b' * layer.biased}{'f' * layer.fixed}-"
         f"{activation_name(ACTIVATIONS[layer.activation['name']], layer.activation)}{dense.kind}"
@@ -100,4 +157,5 @@ def _name(cell: Cell, network: Network) -> str:
     )
     ways = "t" * network.table + "d" * network.bias_decay + "a" * network.after_update
     name = f"{layers}-{network.layers[-1].outputs}-{LOSSES[cell.settings['train']['loss']['name']].key}-{ways}"
+    name += f"-{pack.base.itemsize}x{pack.shape[0]}"
     return name if len(name) <= 80 else hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -6,7 +6,7 @@ How work is cut changes no result, so what was measured may decide it.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,11 +16,11 @@ from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.order import is_sorted
 from mcstudy.engine.program import Program, build, kept_trials
 from mcstudy.engine.rows import pack_bytes
-from mcstudy.engine.sharing import groups
+from mcstudy.engine.sharing import draws_while_training, groups
 from mcstudy.engine.unrolling import worth_unrolling
 from mcstudy.plan import Cell, Table
 
-UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.05
+UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.01
 """How long a unit takes at most and, at the end of a run, at least."""
 SORTED_SECONDS = 2.0
 """The first of these for units whose trials are sorted: the more there are, the more of them are alike."""
@@ -30,6 +30,9 @@ FIRST_SHARE = 0.25
 """The first unit of a lot is so much shorter: its time is a guess."""
 MOST_PACKS, MOST_ROWS = 2048, 1 << 18
 """Most packs of a unit, and most rows over its cells: they wait in memory."""
+JOINED_SECONDS, JOINED_CELLS = 0.04, 16
+"""Cells over the same samples that share no draws are trained together as long as a pack of all takes so long at most:
+a unit of few, short trials takes less time than what is around it."""
 MOST_STATE_PACKS = 1 << 16
 MOST_HISTORY_BYTES = 1 << 29
 
@@ -146,7 +149,7 @@ class Work(Iterator[Unit]):
 
 
 def _lots_of(cells: Sequence[Cell], missing: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[_Lot]:
-    for group in groups(cells):
+    for group in _joined(groups(cells)):
         # Cells of very different numbers of checks would keep histories as long as the longest; small networks and
         # wide ones train in packs of different sizes.
         alike: dict[tuple[tuple[tuple[int, int], ...], int, int], list[Cell]] = {}
@@ -157,6 +160,24 @@ def _lots_of(cells: Sequence[Cell], missing: Mapping[str, Sequence[tuple[int, in
         for (ranges, _, _), members in alike.items():
             for part in lots(members):
                 yield _Lot(part, list(reversed(ranges)), trial_nanoseconds(part) * 1e-9)
+
+
+def _joined(groups: Iterable[Sequence[Cell]]) -> Iterator[Sequence[Cell]]:
+    """The groups, those of one cell joined where its trials are short and its samples are theirs too."""
+    open_lots: dict[Hashable, tuple[list[Cell], float]] = {}
+    for group in groups:
+        cell = group[0]
+        seconds = trial_nanoseconds(group) * 1e-9 * pack_bytes(group) / 4
+        if len(group) > 1 or draws_while_training(cell) or is_sorted(group) or seconds > JOINED_SECONDS / 2:
+            yield group
+            continue
+        key = cell.data_key
+        lot, taken = open_lots.get(key, ([], 0.0))
+        if lot and (taken + seconds > JOINED_SECONDS or len(lot) == JOINED_CELLS):
+            yield lot
+            lot, taken = [], 0.0
+        open_lots[key] = [*lot, cell], taken + seconds
+    yield from (lot for lot, _ in open_lots.values())
 
 
 def lots(cells: Sequence[Cell]) -> Iterator[list[Cell]]:

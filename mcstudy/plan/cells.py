@@ -63,6 +63,12 @@ class Cell:
         """Number of parameters."""
         return sum(layer.parameters for layer in self.layers)
 
+    @cached_property
+    def data_key(self) -> str:
+        """What cells must have in common to train on the same draws."""
+        ways = self.settings["seed"], self.settings["train"]["precision"], self.settings["task"]
+        return json.dumps(ways, sort_keys=True)
+
     @property
     def checks(self) -> int:
         """Number of checks of a trial that runs to its last step, step 0 included."""
@@ -119,7 +125,7 @@ def make_plan(study: Study) -> Plan:
         raise StudyError(
             [Fault("$.vary", None, f"{count} cells are too many; there can be up to {MOST_CELLS}")], study.file
         )
-    _check_work(study, count)
+    _check_work(study, varied, count)
     base, blocks, tables = _base(study), _blocks(study), Tables(None if study.file is None else study.folder)
     cells, faults, selected = [], _Faults(), Selected(study)
     combinations: list[tuple[Level, ...]] = list(itertools.product(*varied.values()))
@@ -144,11 +150,11 @@ def make_plan(study: Study) -> Plan:
     return Plan(study, tuple(cells), tuple(varied), tables.by_digest, selected.found)
 
 
-def _check_work(study: Study, cells: int) -> None:
+def _check_work(study: Study, varied: Mapping[str, tuple[Level, ...]], cells: int) -> None:
     """Refuses what takes too long to plan: each cell is looked at by all of the file but the others' levels."""
-    longest = {key: max(len(json.dumps(level.raw)) for level in levels) for key, levels in study.levels.items()}
+    longest = {key: max(len(json.dumps(level.raw)) for level in levels) for key, levels in varied.items()}
     characters = len(json.dumps(study.data | {"vary": {}})) + sum(longest.values())
-    layers = [level.value for level in study.levels.get("network.hidden", ())] + [study.network.hidden or ()]
+    layers = [level.value for level in varied.get("network.hidden", ())] + [study.network.hidden or ()]
     each = characters + LAYER_WORK * max(map(len, layers))
     if cells * each > MOST_WORK:
         message = (

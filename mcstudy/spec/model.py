@@ -190,10 +190,11 @@ class Study(Strict):
         Raises:
             StudyError: a number that the file could not have either.
         """
+        given = {key: value for key, value in {"trials": trials, "seed": seed}.items() if value is not None}
+        if not given:
+            return self
         data = self.data
-        for key, value in {"trials": trials, "seed": seed}.items():
-            if value is not None:
-                data["study"][key] = value
+        data["study"].update(given)
         return type(self).model_validate(data, file=self._file)
 
 

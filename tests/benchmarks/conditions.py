@@ -83,7 +83,11 @@ def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
 
 
 def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
-    """Trials a second over their number, and over the number of cells at the same number of trials in all."""
+    """Trials a second over their number, and over the number of cells at the same number of trials in all.
+
+    The network's kernels are on disk by then: a small run uses them there and does not compile them.
+    """
+    Ours(_cheap(1), 10**5).run(threads)
     trials = [_rate(f"10^{e} trials", _cheap(1), 10**e, 1, threads, repeats, tell) for e in range(4, most + 1)]
     cells = [
         _rate(f"{count} cell{'s' * (count > 1)}", _cheap(count), 256_000 // count, count, threads, repeats, tell)
