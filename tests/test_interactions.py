@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 import synthetic
 from scipy.special import logit
 from scipy.stats import norm
+from statsmodels.genmod.families import Binomial
+from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.stats.multitest import multipletests
 from test_axes import correlated, made
 from test_report import assert_legible
@@ -59,7 +60,7 @@ def test_estimates_and_errors_are_those_of_a_saturated_logistic_model() -> None:
             term = np.kron(term, coded(count) if position in which else np.ones((count, 1)))
         columns.append(term)
     halves = np.column_stack([converged + 0.5, trials - converged + 0.5])
-    model = sm.GLM(halves, np.hstack(columns), family=sm.families.Binomial()).fit(tol=1e-14)
+    model = GLM(halves, np.hstack(columns), family=Binomial()).fit(tol=1e-14)
     alone = np.diag(np.diag(odds.covariance))
     start = 1  # the mean
     for which, term in zip(terms[1:], columns[1:], strict=True):
