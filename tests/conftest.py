@@ -128,6 +128,12 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replays draw nothing, which takes most of their time: for tests of what else they tell and write."""
+    monkeypatch.setattr("mcstudy.again.record.pictures", lambda cell, trace: {})
+
+
+@pytest.fixture
 def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made and not saved, which takes half of the time: for tests of what is on them."""
     monkeypatch.setattr("mcstudy.figures.png", lambda figure: b"\x89PNG")

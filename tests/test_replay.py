@@ -41,12 +41,6 @@ def folder(place: Path, command: Command, undrawn: None) -> Path:
     return Path("reports/tiny")
 
 
-@pytest.fixture
-def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replays draw nothing, which takes most of their time: for tests of what else they tell and write."""
-    monkeypatch.setattr("mcstudy.again.record.pictures", lambda cell, trace: {})
-
-
 def cells(study: mcstudy.Study | None = None) -> Any:
     return make_plan(study or mcstudy.load("tiny.toml")).cells
 
@@ -214,7 +208,7 @@ def test_a_table_is_read_again(place: Path, command: Command, undrawn: None, unp
     assert found.status == 2 and "there is no such file" in found.err
 
 
-def test_what_cannot_be_replayed(folder: Path, command: Command) -> None:
+def test_what_cannot_be_replayed(folder: Path, command: Command, unpictured: None) -> None:
     cell = cells()[0]
 
     def says(text: str, *arguments: object) -> None:
@@ -382,7 +376,7 @@ def test_what_a_framework_cannot_do_is_refused(
 
 
 def test_samples_too_many_for_a_script_are_refused(
-    place: Path, command: Command, undrawn: None, monkeypatch: Any
+    place: Path, command: Command, undrawn: None, unpictured: None, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(export, "MOST_BYTES", 1000)
     study = small_study("float64", {}, task=part("relu", samples="fresh", size=None, batch=50))
