@@ -28,10 +28,12 @@ WORKERS = 4
 """At the most: each compiles and imports for itself, and there is little left to share out."""
 
 FIRST = (
-    *("reproducibility float64", "reproducibility float32", "measure", "against_naive", "gradients", "packs", "cli"),
-    *("report", "replay", "inits", "interrupt", "exact", "elementary", "streams", "options_against_naive", "kills"),
+    *("reproducibility float64", "reproducibility float32", "measure", "unrolled", "gradients", "exact", "elementary"),
+    *("times", "faults", "verify", "report", "against_naive", "cli", "kills", "user_parts", "replay", "published"),
+    *("pairs_statistics", "inits", "interrupt", "options_against_naive", "mutated", "sequences", "interactions"),
+    *("closeups", "streams", "until", "claims", "summary", "hostile", "axes", "spec", "packs", "surfaces", "pairs"),
 )
-"""What takes longest. The first three compile, each for itself, most of what the others then find in the cache."""
+"""What takes longest, slow tests included. The first three compile most of what the others find in the cache."""
 
 
 QUICKER = {
