@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
-import pandas as pd
 import pytest
-from commands import Command
 
-from mcstudy import statistics
-from mcstudy.figures import Drawing, Drawn, draw
-from mcstudy.figures.layout import Page
-from mcstudy.plan import Plan
-from mcstudy.store.base import Store
+if TYPE_CHECKING:  # the process that only hands out tests to others is not to wait for all of this
+    import pandas as pd
+    from commands import Command
+
+    from mcstudy.figures import Drawing, Drawn
+    from mcstudy.plan import Plan
+    from mcstudy.store.base import Store
 
 hypothesis.settings.register_profile("mcstudy", derandomize=True, deadline=None, database=None)
 hypothesis.settings.load_profile("mcstudy")
@@ -28,10 +28,25 @@ WORKERS = 4
 """At the most: each compiles and imports for itself, and there is little left to share out."""
 
 FIRST = (
-    *("reproducibility float64", "reproducibility float32", "measure", "against_naive", "gradients", "packs", "cli"),
-    *("report", "replay", "inits", "interrupt", "exact", "elementary", "streams", "options_against_naive", "kills"),
+    *("reproducibility float64", "reproducibility float32", "measure", "unrolled", "gradients", "exact", "elementary"),
+    *("times", "faults", "verify", "report", "against_naive", "cli", "kills", "user_parts", "replay", "published"),
+    *("pairs_statistics", "inits", "interrupt", "options_against_naive", "mutated", "sequences", "interactions"),
+    *("closeups", "streams", "until", "claims", "summary", "hostile", "axes", "spec", "packs", "surfaces", "pairs"),
 )
-"""What takes longest. The first three compile, each for itself, most of what the others then find in the cache."""
+"""What takes longest, slow tests included. The first three compile most of what the others find in the cache."""
+
+
+QUICKER = {
+    "OPENBLAS_NUM_THREADS": "1",  # threads of threads wait for each other: a tenth of all
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 32),
+    "MALLOC_TOP_PAD_": str(1 << 26),
+}
+"""Of the environment of the workers, which read it when they start.
+
+Memory that is given back to the system comes back as pages of zeros that have to be made. A worker that keeps it needs
+a seventh of the pages, and half of the system's time, in tests of large arrays.
+"""
 
 
 def unit(nodeid: str) -> str:
@@ -62,7 +77,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if everything and not hasattr(config, "workerinput") and getattr(option, "numprocesses", 0) is None:
         option.numprocesses, option.maxprocesses = "auto", option.maxprocesses or WORKERS
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads of threads wait for each other: a tenth of all
+        for name, value in QUICKER.items():
+            os.environ.setdefault(name, value)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -82,6 +98,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs write no report: drawing takes most of the time of a short one, and many tests ask for its trials alone."""
 
+    from mcstudy import statistics
+
     def rates(
         plan: Plan, store: Store, folder: Path, record: object, trials: int, tallies: object = None
     ) -> pd.DataFrame:
@@ -92,6 +110,8 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def sketches(patch: pytest.MonkeyPatch) -> None:
     """Has reports show what a figure would draw in place of the figure, as no PNG, of every figure that has data."""
+    from mcstudy.figures import draw
+    from mcstudy.figures.layout import Page
 
     def pages(frame: Any, keys: Sequence[str]) -> Iterator[Page]:
         if hasattr(frame, "empty"):
@@ -111,6 +131,12 @@ def sketches(patch: pytest.MonkeyPatch) -> None:
 def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reports have all but their figures, which take most of the time: for tests of what else is in the folder."""
     sketches(monkeypatch)
+
+
+@pytest.fixture
+def unpictured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replays draw nothing, which takes most of their time: for tests of what else they tell and write."""
+    monkeypatch.setattr("mcstudy.again.record.pictures", lambda cell, trace: {})
 
 
 @pytest.fixture
@@ -142,4 +168,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """The command line, run in this process."""
+    from commands import Command
+
     return Command(monkeypatch, capfd)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import runpy
 import subprocess
 import sys
+import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +121,9 @@ def test_a_near_miss_of_a_cell() -> None:
 
 
 @pytest.mark.slow
-def test_replays_of_the_shipped_studies_are_their_rows(place: Path, command: Command, undrawn: None) -> None:
+def test_replays_of_the_shipped_studies_are_their_rows(
+    place: Path, command: Command, undrawn: None, unpictured: None
+) -> None:
     for path in STUDIES:
         study = short(path, steps=30, trials=40)
         mcstudy.run(study, out=study.name)
@@ -172,7 +177,7 @@ def test_figures_of_any_trial(
     assert all(path.read_bytes().startswith(PNG) for path in Path("out").glob("*.png"))
 
 
-def test_another_row_is_told(folder: Path, command: Command) -> None:
+def test_another_row_is_told(folder: Path, command: Command, unpictured: None) -> None:
     cell = cells()[0]
     change(folder, cell.id, 12, "loss_last", one_bit)
     stored = FolderStore(folder).rows(cell.id, np.array([12]))["loss_last"][0]
@@ -185,7 +190,7 @@ def test_another_row_is_told(folder: Path, command: Command) -> None:
     assert command("replay", folder, "--cell", cell.id, "--trial", 13).status == 0
 
 
-def test_a_table_is_read_again(place: Path, command: Command, undrawn: None) -> None:
+def test_a_table_is_read_again(place: Path, command: Command, undrawn: None, unpictured: None) -> None:
     (place / "data.csv").write_text("a,b,y\n1,2,3\n0,1,1\n2,2,4\n")
     text = TINY.replace('name = "relu"\nbatch = 8', 'batch = 2\n[task.name]\nname = "table"\nfile = "data.csv"\n')
     text = text.replace('"data.csv"\n', '"data.csv"\ninputs = ["a", "b"]\ntargets = ["y"]\n')
@@ -203,7 +208,7 @@ def test_a_table_is_read_again(place: Path, command: Command, undrawn: None) -> 
     assert found.status == 2 and "there is no such file" in found.err
 
 
-def test_what_cannot_be_replayed(folder: Path, command: Command) -> None:
+def test_what_cannot_be_replayed(folder: Path, command: Command, unpictured: None) -> None:
     cell = cells()[0]
 
     def says(text: str, *arguments: object) -> None:
@@ -264,8 +269,18 @@ def run_script(path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-W", "error", path], capture_output=True, text=True, check=False)
 
 
+def run_here(path: Path) -> tuple[int, str]:
+    """The script run in this process, which is quicker: its status and what it prints. Warnings are errors there."""
+    with warnings.catch_warnings(), redirect_stdout(io.StringIO()) as printed, pytest.raises(SystemExit) as ended:
+        warnings.simplefilter("error")
+        runpy.run_path(str(path), run_name="__main__")
+    return int(ended.value.code or 0), printed.getvalue()
+
+
 @pytest.mark.parametrize("name", EXPORTED)
-def test_the_script_in_numpy_repeats_the_trial(name: str, place: Path, command: Command, undrawn: None) -> None:
+def test_the_script_in_numpy_repeats_the_trial(
+    name: str, place: Path, command: Command, undrawn: None, unpictured: None
+) -> None:
     study = small_study("float64", {}, **EXPORTED[name])
     mcstudy.run(study, out="run")
     cell = cells(study)[0].id
@@ -294,24 +309,26 @@ def each_numpy() -> list[Any]:
 
 @pytest.mark.parametrize("sections", each_numpy())
 def test_every_word_of_the_numpy_table(sections: dict[str, Any], place: Path, command: Command) -> None:
-    """The script runs in this process, which is quicker; what it does is compared with what was recorded."""
+    """What the script does is compared with what was recorded."""
     study = small_study("float64", {}, **sections)
     plan = make_plan(study)
     trace = mcstudy.replay(study, plan.cells[0].id, 1)
     files = export.write(plan.cells[0], {}, 1, trace.steps, trace.loss, trace.parameters[0], "numpy", "Trial 1")
     for name, content in files.items():
         (place / name).write_bytes(content)
-    done = run_script(place / "trial_numpy.py")
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    status, printed = run_here(place / "trial_numpy.py")
+    assert status == 0, printed
 
 
-def test_a_script_that_is_wrong_says_so(place: Path, command: Command, undrawn: None) -> None:
+def test_a_script_that_is_wrong_says_so(place: Path, command: Command, undrawn: None, unpictured: None) -> None:
     study = small_study("float64", {})
     mcstudy.run(study, out="run")
     command("replay", "run", "--cell", cells(study)[0].id, "--trial", 2, "--export", "numpy", "--out", "out")
     script = Path("out/trial_numpy.py")
     script.write_text(script.read_text().replace("lr = 0.03", "lr = 0.0300001"))
     assert run_script(script).returncode == 1
+    status, printed = run_here(script)
+    assert status == 1 and float(printed.rpartition(" ")[2]) > TOLERANCE
 
 
 @pytest.mark.parametrize("framework", export.FRAMEWORKS)
@@ -359,7 +376,7 @@ def test_what_a_framework_cannot_do_is_refused(
 
 
 def test_samples_too_many_for_a_script_are_refused(
-    place: Path, command: Command, undrawn: None, monkeypatch: Any
+    place: Path, command: Command, undrawn: None, unpictured: None, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr(export, "MOST_BYTES", 1000)
     study = small_study("float64", {}, task=part("relu", samples="fresh", size=None, batch=50))

@@ -314,7 +314,9 @@ def test_stopping_early_needs_rows() -> None:
         mcstudy.Study.model_validate(data)
 
 
-def test_a_trial_without_a_row_is_trained_again(folder: Path, rows: MemoryStore, command: Command) -> None:
+def test_a_trial_without_a_row_is_trained_again(
+    folder: Path, rows: MemoryStore, command: Command, unpictured: None
+) -> None:
     cell = plan("summary").cells[2]
     run = open_run(str(folder))
     found = replay_into(run, cell.id, 600)
@@ -327,7 +329,7 @@ def test_a_trial_without_a_row_is_trained_again(folder: Path, rows: MemoryStore,
         replay_into(run, cell.id, 700)
 
 
-def test_a_trial_that_ends_otherwise_than_its_summary_says(folder: Path) -> None:
+def test_a_trial_that_ends_otherwise_than_its_summary_says(folder: Path, unpictured: None) -> None:
     store, cell = FolderStore(folder), plan("summary").cells[2]
     [shard] = store.summaries.shards(cell.id)
     altered = sums.read(store, shard)

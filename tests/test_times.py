@@ -326,9 +326,9 @@ def covered(
     """How often an interval of counts at the checks (the last of them the failures) holds the truth, everywhere."""
     drawn = np.random.default_rng(seed).multinomial(trials, chances, times)
     held = 0
-    for counts in drawn:
+    for counts, many in zip(*np.unique(drawn, axis=0, return_counts=True), strict=True):
         low, high = interval(counts[:-1], trials)
-        held += bool(np.all((low <= truth) & (truth <= high)))
+        held += many * bool(np.all((low <= truth) & (truth <= high)))
     return held / times
 
 

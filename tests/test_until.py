@@ -286,7 +286,7 @@ def test_a_folder_is_run_again_verified_and_replayed(plan: Plan, whole: MemorySt
     assert max(mcstudy.run(plan.study, trials=700, out="run").counts.values()) == 700
 
 
-def test_the_commands_work_on_such_a_folder(command: Command, place: Path, sketched: None) -> None:
+def test_the_commands_work_on_such_a_folder(command: Command, place: Path, sketched: None, unpictured: None) -> None:
     text = """
 [study]
 name = "early"

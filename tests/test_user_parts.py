@@ -210,6 +210,15 @@ def test_the_text_of_the_file_belongs_to_the_ids_of_its_cells_alone(write: Write
     assert [cell.id for cell in make_plan(write(vary)).cells] == [cell.id for cell in before]
 
 
+UNDRAWN = """
+import pandas
+from mcstudy import api, cli
+api.write_report = lambda *arguments, **options: pandas.DataFrame()
+cli.main()
+"""
+"""The command line, without reports: drawing takes most of the time of so short a run."""
+
+
 @pytest.mark.slow
 def test_code_is_kept_and_versions_are_not_confused(place: Path) -> None:
     """Two versions in turns, each in a process of its own; the second round compiles nothing."""
@@ -219,7 +228,7 @@ def test_code_is_kept_and_versions_are_not_confused(place: Path) -> None:
     kept: list[int] = []
     for run, slope in enumerate((0.1, 0.3, 0.1, 0.3)):
         Path("mine.py").write_text(HEAD + text.format(slope), encoding="utf-8")
-        result = process("run", "study.toml", "--quiet", "--out", f"out{run}", folder=place)
+        result = process("run", "study.toml", "--quiet", "--out", f"out{run}", folder=place, start=("-c", UNDRAWN))
         assert result.status == 0, result.err
         [digest] = json.loads(Path(f"out{run}/run.json").read_text(encoding="utf-8"))["digest"].values()
         digests.append(digest)
