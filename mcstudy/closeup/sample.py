@@ -106,7 +106,7 @@ def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: i
     count = len(numbers)
     kept = store.read_sample(cell.id)
     if kept is None or set(kept) != set(_KEPT) or not np.array_equal(kept["trial"][:count], numbers):
-        kept = _train(program, numbers)
+        kept = train_sample(program, numbers)
         store.write_sample(cell.id, kept)
     first = {name: kept[name][:count] for name in _KEPT}
     steps = check_steps(cell)
@@ -117,8 +117,11 @@ def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: i
 _KEPT: Final = ("trial", "outcome", "steps", "loss", "parameters")
 
 
-def _train(program: Program, numbers: Array) -> dict[str, Array]:
-    """Train some trials, a few at a time on each core: Ctrl-C is heard in between."""
+def train_sample(program: Program, numbers: Array) -> dict[str, Array]:
+    """Train some trials, a few at a time on each core, and keep what is to be known of them, by name.
+
+    Ctrl-C is heard in between.
+    """
     from mcstudy.engine.threads import Unit, available_threads, run_unit
 
     pieces = [numbers[start : start + program.lanes] for start in range(0, len(numbers), program.lanes)]

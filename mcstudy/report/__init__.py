@@ -35,6 +35,7 @@ def write(
     provenance: Mapping[str, Any] | None = None,
     trials: Trials = None,
     tallies: Mapping[str, statistics.Tally] | None = None,
+    losses: Mapping[str, statistics.Columns] | None = None,
 ) -> pd.DataFrame:
     """Writes the tables of `TABLES` as CSV, ``figures/*.png``, ``report.md`` and ``report.html``.
 
@@ -48,6 +49,7 @@ def write(
         provenance: what is known of the run (versions, machine, times); shown in ``report.html`` alone.
         trials: how many trials of each cell, from trial 0 on; by default all that the study asks for.
         tallies: of these, by the cell's id, where they are known.
+        losses: quantiles of their losses likewise, as `mcstudy.statistics.Seen` has them.
 
     Returns:
         The rates, as in ``rates.csv``.
@@ -55,7 +57,7 @@ def write(
     Raises:
         RunError: trials are missing, or the folder cannot be written to.
     """
-    frames = collect(plan, store, trials, tallies)
+    frames = collect(plan, store, trials, tallies, losses)
     look = Look(plan, store, trials, frames["rates"])
     frames |= {name: made(look) for name, made in CLOSEUPS.items()}
     early = plan.study.study.until is not None
@@ -85,7 +87,11 @@ def write(
 
 
 def collect(
-    plan: Plan, store: Store, trials: Trials = None, tallies: Mapping[str, statistics.Tally] | None = None
+    plan: Plan,
+    store: Store,
+    trials: Trials = None,
+    tallies: Mapping[str, statistics.Tally] | None = None,
+    losses: Mapping[str, statistics.Columns] | None = None,
 ) -> dict[str, Any]:
     """What a report tells of the trials of all cells, by name: the frames of `mcstudy.statistics`, and its judge.
 
@@ -94,7 +100,7 @@ def collect(
     Args:
         plan: the cells.
         store: their trials.
-        trials, tallies: as `write` takes them.
+        trials, tallies, losses: as `write` takes them.
 
     Raises:
         RunError: trials are missing.
@@ -106,7 +112,7 @@ def collect(
         "rates.csv": rates,
         "rates": statistics.anytime(rates),
         "curves": statistics.curves(plan, store, trials, known),
-        "losses": statistics.losses(plan, store, trials),
+        "losses": statistics.losses(plan, store, trials, losses),
         "axes": statistics.axes(plan, known),
         "effects": statistics.effects(plan, known),
         "restarts": restarts,

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -44,6 +45,7 @@ class FolderStore(Store):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.summaries: FolderSummaries = FolderSummaries(self.path / "summaries")
+        self._lot: files.Lot | None = None
 
     @contextmanager
     def held(self) -> Iterator[str]:
@@ -80,6 +82,18 @@ class FolderStore(Store):
         except OSError as error:
             raise self._unusable(error) from error
         files.sweep(folders)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """As in `Store`."""
+        self._lot = lot = files.Lot()
+        try:
+            yield
+        finally:
+            self._lot = None
+            refused = lot.finish()
+        if refused:
+            raise self._refused(*refused[0]) from refused[0][1]
 
     def _unusable(self, error: OSError) -> RunError:
         return RunError(
@@ -238,23 +252,25 @@ class FolderStore(Store):
 
     def _write(self, path: Path, content: bytes | memoryview | Callable[[BinaryIO], object]) -> None:
         """Writes a file, its bytes or what writes them; what the disk says is a `RunError`, which says what to do."""
+        to: files.Lot | ModuleType = self._lot or files
         try:
             if not path.parent.is_dir():
                 for folder in reversed(path.parents):
                     if self.path in folder.parents:
                         # The output folder, made again, would hide that the trials before are gone, or their disk.
-                        files.make_folder(folder, parents=False)
-            with files.replacing(path) as temporary, open(temporary, "wb") as file:
+                        to.make_folder(folder, parents=False)
+            with to.replacing(path) as temporary, open(temporary, "wb") as file:
                 if callable(content):
                     content(file)
                 else:
                     file.write(content)
         except OSError as error:
-            if not self.path.is_dir():
-                raise RunError(
-                    f"{self.path}: the output folder is gone; put it back, or run again to train everything"
-                ) from error
-            raise RunError(
-                f"{path}: cannot be written ({error.strerror or error}); what was stored before is safe, and when that "
-                "is put right the same command goes on from there"
-            ) from error
+            raise self._refused(path, error) from error
+
+    def _refused(self, path: Path, error: OSError) -> RunError:
+        if not self.path.is_dir():
+            return RunError(f"{self.path}: the output folder is gone; put it back, or run again to train everything")
+        return RunError(
+            f"{path}: cannot be written ({error.strerror or error}); what was stored before is safe, and when that "
+            "is put right the same command goes on from there"
+        )
