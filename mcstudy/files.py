@@ -12,7 +12,7 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -30,8 +30,10 @@ _active: set[Path] = set()
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, safe: bool = True) -> Iterator[Path]:
     """A temporary path to write to; it becomes `path` when the block ends, and is removed when the block fails.
+
+    With `safe` unset nobody waits for the disk: a power cut may leave anything in the file, but a kill does not.
 
     Raises:
         OSError: the folder does not take the file.
@@ -40,9 +42,11 @@ def replacing(path: Path) -> Iterator[Path]:
     _active.add(temporary)
     try:
         yield temporary
-        _sync(temporary)
+        if safe:
+            _sync(temporary)
         os.replace(temporary, path)
-        sync_folder(path.parent)
+        if safe:
+            sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -119,6 +123,23 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes the whole file or leaves what was there."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Writes files, each of them whole or not; a fault leaves what was there of some or all.
+
+    Raises:
+        OSError: of the first that the folder does not take; `filename` says which.
+    """
+    lot = Lot()
+    try:
+        for path, content in contents.items():
+            with lot.replacing(path) as temporary:
+                temporary.write_bytes(content)
+    finally:
+        refused = lot.finish()
+    for path, error in refused:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_text(path: Path, content: str) -> None:

@@ -82,9 +82,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs write no report: drawing takes most of the time of a short one, and many tests ask for its trials alone."""
 
-    def rates(
-        plan: Plan, store: Store, folder: Path, record: object, trials: int, tallies: object = None
-    ) -> pd.DataFrame:
+    def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int, *known: object) -> pd.DataFrame:
         return statistics.rates(plan, store, trials)
 
     monkeypatch.setattr("mcstudy.api.write_report", rates)

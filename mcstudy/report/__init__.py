@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import files, statistics
-from mcstudy.closeup import CLOSEUPS, Look
+from mcstudy.closeup import CLOSEUPS, Look, Writing
 from mcstudy.errors import RunError
 from mcstudy.figures import FIGURES, draw
 from mcstudy.report.build import build
@@ -58,28 +58,29 @@ def write(
         RunError: trials are missing, or the folder cannot be written to.
     """
     frames = collect(plan, store, trials, tallies, losses)
-    look = Look(plan, store, trials, frames["rates"])
-    frames |= {name: made(look) for name, made in CLOSEUPS.items()}
-    early = plan.study.study.until is not None
-    images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
+    with Writing(store) as writing:
+        look = Look(plan, store, trials, frames["rates"], writing)
+        frames |= {name: made(look) for name, made in CLOSEUPS.items()}
+        early = plan.study.study.until is not None
+        images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
     asked = trials if isinstance(trials, int) else plan.study.trials
     document = build(plan, frames, images, asked)
     path = Path(folder)
     try:
         files.make_folder(path / "figures")
         pages = dict(page for drawn in images.values() for page in drawn.pages)
-        for name, image in pages.items():
-            files.write_bytes(path / "figures" / f"{name}.png", image)
-        _remove_others(path / "figures", set(pages))
+        written = {path / "figures" / f"{name}.png": image for name, image in pages.items()}
         for name in TABLES:
             frame = frames.get(f"{name}.csv", frames.get(name))
-            if frame is None:
+            if frame is not None:
+                written[path / f"{name}.csv"] = csv(frame, "%.8g" if name == "effects" else None).encode()
+        written[path / "report.md"] = markdown(document).encode()
+        written[path / "report.html"] = page(document, provenance).encode()
+        files.write_together(written)
+        _remove_others(path / "figures", set(pages))
+        for name in TABLES:
+            if path / f"{name}.csv" not in written:
                 (path / f"{name}.csv").unlink(missing_ok=True)
-            else:
-                digits = "%.8g" if name == "effects" else None
-                files.write_text(path / f"{name}.csv", csv(frame, digits))
-        files.write_text(path / "report.md", markdown(document))
-        files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:
         raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
     rates: pd.DataFrame = frames["rates.csv"]

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,8 +200,13 @@ class FolderStore(Store):
         return parquet.read_history(self._history(cell_id))
 
     def write_sample(self, cell_id: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """As in `Store`."""
-        self._write(self._sample(cell_id), lambda file: np.savez(file, allow_pickle=False, **arrays))
+        """As in `Store`. It is not waited for: what a power cut leaves of it is found out by its checksums."""
+        path = self._sample(cell_id)
+        try:
+            with files.replacing(path, safe=False) as temporary, open(temporary, "wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+        except OSError as error:
+            raise self._refused(path, error) from error
 
     def read_sample(self, cell_id: str) -> dict[str, NDArray[Any]] | None:
         """As in `Store`."""
@@ -250,8 +255,8 @@ class FolderStore(Store):
     def _sample(self, cell_id: str) -> Path:
         return self.path / "histories" / f"cell={cell_id}.npz"
 
-    def _write(self, path: Path, content: bytes | memoryview | Callable[[BinaryIO], object]) -> None:
-        """Writes a file, its bytes or what writes them; what the disk says is a `RunError`, which says what to do."""
+    def _write(self, path: Path, content: bytes | memoryview) -> None:
+        """Writes a file; what the disk says is a `RunError`, which says what to do."""
         to: files.Lot | ModuleType = self._lot or files
         try:
             if not path.parent.is_dir():
@@ -260,10 +265,7 @@ class FolderStore(Store):
                         # The output folder, made again, would hide that the trials before are gone, or their disk.
                         to.make_folder(folder, parents=False)
             with to.replacing(path) as temporary, open(temporary, "wb") as file:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content)
+                file.write(content)
         except OSError as error:
             raise self._refused(path, error) from error
 
