@@ -142,11 +142,6 @@ def write_together(contents: Mapping[Path, bytes]) -> None:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def write_text(path: Path, content: str) -> None:
-    """Writes the whole file as UTF-8 with ``\\n`` line ends, or leaves what was there."""
-    write_bytes(path, content.encode())
-
-
 def make_folder(path: Path, parents: bool = True) -> None:
     """Makes a folder, and its parents unless they have to be there, and syncs the parent that names it."""
     if not path.is_dir():
