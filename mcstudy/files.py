@@ -1,7 +1,8 @@
 """Files that are either whole or not there.
 
 A file is written under a temporary name in its own folder, synced, renamed over its final name, and the folder is
-synced too, so neither a kill nor a power cut leaves half a file under a name that anyone reads.
+synced too, so neither a kill nor a power cut leaves half a file under a name that anyone reads. Those of a `Lot` are
+synced all at once, and renamed then.
 """
 
 from __future__ import annotations
