@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.engine.run import Progress
-    from mcstudy.statistics import Tally
+    from mcstudy.statistics import Columns, Tally
     from mcstudy.store import Store
 
 __all__ = ["Results", "RunError", "Study", "StudyError", "Trace", "load", "replay", "run"]
@@ -167,11 +167,12 @@ def run(
         store.open()
         clock = manifest.Clock()
         set_aside(plan, store, progress)
+        store.watcher = seen = statistics.Seen(plan)
         trained, counts = trained_and_counts()
         clock.trained()
-        tallies, digests = statistics.tallies_and_digests(plan, store, counts)
+        tallies, digests = seen.tallies_and_digests(store, counts)
         record = manifest.write(plan, store, counts, trained, threads, clock, command, digests)
-        rates = write_report(plan, store, Path(out), record, counts, tallies)
+        rates = write_report(plan, store, Path(out), record, counts, tallies, seen.losses)
     results = Results(plan, plan.counts(counts), trained, Path(out), store)
     results.__dict__.update(rates=rates, _tallies=tallies)
     return results
@@ -196,8 +197,9 @@ def write_report(
     record: dict[str, Any] | None,
     trials: Trials,
     tallies: Mapping[str, Tally] | None = None,
+    losses: Mapping[str, Columns] | None = None,
 ) -> pd.DataFrame:
-    """Draw the report of the first stored `trials` of each cell, and of their tallies if known; returns the rates."""
+    """Draw the report of the first stored `trials` of each cell; all the rest is as `report.write` has it."""
     from mcstudy import manifest, report
 
-    return report.write(plan, store, folder, manifest.provenance(record), trials, tallies)
+    return report.write(plan, store, folder, manifest.provenance(record), trials, tallies, losses)

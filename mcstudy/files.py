@@ -1,7 +1,8 @@
 """Files that are either whole or not there.
 
 A file is written under a temporary name in its own folder, synced, renamed over its final name, and the folder is
-synced too, so neither a kill nor a power cut leaves half a file under a name that anyone reads.
+synced too, so neither a kill nor a power cut leaves half a file under a name that anyone reads. Those of a `Lot` are
+synced all at once, and renamed then.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ import os
 import platform
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"^\..+\.(?:([0-9a-f]{6})-)?(\d+)-\d+\.tmp$")
@@ -21,13 +24,17 @@ _OLD_SECONDS = 86_400.0
 """A temporary file of another machine, whose processes cannot be asked, is left alone for so long."""
 _UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
 """What file systems that cannot sync a folder answer."""
+_SYNCING = 16
+"""Files that a disk is asked for at once."""
 
 _active: set[Path] = set()
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, safe: bool = True) -> Iterator[Path]:
     """A temporary path to write to; it becomes `path` when the block ends, and is removed when the block fails.
+
+    With `safe` unset nobody waits for the disk: a power cut may leave anything in the file, but a kill does not.
 
     Raises:
         OSError: the folder does not take the file.
@@ -36,9 +43,11 @@ def replacing(path: Path) -> Iterator[Path]:
     _active.add(temporary)
     try:
         yield temporary
-        _sync(temporary)
+        if safe:
+            _sync(temporary)
         os.replace(temporary, path)
-        sync_folder(path.parent)
+        if safe:
+            sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -47,15 +56,91 @@ def replacing(path: Path) -> Iterator[Path]:
         _active.discard(temporary)
 
 
+class Lot:
+    """Files that are made safe together: a disk is soon done with many, but takes long for one after the other.
+
+    Several threads may add to it.
+    """
+
+    def __init__(self) -> None:
+        self._written: list[tuple[Path, Path]] = []
+        self._folders: set[Path] = set()
+
+    @contextmanager
+    def replacing(self, path: Path) -> Iterator[Path]:
+        """As the function of this name; but it becomes `path` when the lot is finished.
+
+        Raises:
+            OSError: the folder does not take the file.
+        """
+        temporary = _temporary(path)
+        _active.add(temporary)
+        try:
+            yield temporary
+        except BaseException:
+            _remove(temporary)
+            raise
+        self._written.append((temporary, path))
+
+    def make_folder(self, path: Path, parents: bool = True) -> None:
+        """As the function of this name; the parent is synced when the lot is finished."""
+        if not path.is_dir():
+            path.mkdir(parents=parents, exist_ok=True)
+            self._folders.add(path.parent)
+
+    def finish(self) -> list[tuple[Path, OSError]]:
+        """Makes safe what there is, all that the disk takes of it; returns the files that it does not, and why."""
+        refused: list[tuple[Path, OSError]] = []
+
+        def tried(work: Callable[[], None], path: Path) -> bool:
+            try:
+                work()
+            except OSError as error:
+                refused.append((path, error))
+                return False
+            return True
+
+        try:
+            with ThreadPoolExecutor(_SYNCING) as pool:
+                synced = list(pool.map(lambda pair: tried(partial(_sync, pair[0]), pair[1]), self._written))
+                pairs = [pair for pair, safe in zip(self._written, synced, strict=True) if safe]
+                pairs = [(t, path) for t, path in pairs if tried(partial(os.replace, t, path), path)]
+                folders = sorted(self._folders | {path.parent for _, path in pairs})
+                list(pool.map(lambda folder: tried(partial(sync_folder, folder), folder), folders))
+        finally:
+            for temporary, _ in self._written:
+                _remove(temporary)
+            self._written, self._folders = [], set()
+        return refused
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
+    _active.discard(temporary)
+
+
 def write_bytes(path: Path, content: bytes | memoryview) -> None:
     """Writes the whole file or leaves what was there."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
-def write_text(path: Path, content: str) -> None:
-    """Writes the whole file as UTF-8 with ``\\n`` line ends, or leaves what was there."""
-    write_bytes(path, content.encode())
+def write_together(contents: Mapping[Path, bytes]) -> None:
+    """Writes files, each of them whole or not; a fault leaves what was there of some or all.
+
+    Raises:
+        OSError: of the first that the folder does not take; `filename` says which.
+    """
+    lot = Lot()
+    try:
+        for path, content in contents.items():
+            with lot.replacing(path) as temporary:
+                temporary.write_bytes(content)
+    finally:
+        refused = lot.finish()
+    for path, error in refused:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def make_folder(path: Path, parents: bool = True) -> None:

@@ -100,9 +100,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
     from mcstudy import statistics
 
-    def rates(
-        plan: Plan, store: Store, folder: Path, record: object, trials: int, tallies: object = None
-    ) -> pd.DataFrame:
+    def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int, *known: object) -> pd.DataFrame:
         return statistics.rates(plan, store, trials)
 
     monkeypatch.setattr("mcstudy.api.write_report", rates)

@@ -100,7 +100,7 @@ def main(folder: str, runs: str) -> None:
     wanted = small.expected(plan, plan.study.trials)
     recorder.FLUSH_SECONDS = recorder.FLUSH_SHARE = 0.0  # every unit is stored as it comes
     os.fsync = lambda descriptor: None  # a kill loses nothing that a process has written
-    api.write_report = lambda plan, store, folder, *others: files.write_text(folder / "report.md", "drawn")
+    api.write_report = lambda plan, store, folder, *others: files.write_bytes(folder / "report.md", b"drawn")
     place, chance = Path(folder), random.Random(1)
     mcstudy.run(plan.study, out=place / "whole", threads=2, unit_trials=small.UNIT)  # imports all that a run needs
     whole = names(place / "whole")

@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,10 +174,10 @@ def test_an_output_folder_that_cannot_be_written_is_refused(out: str, place: Pat
 
 
 def test_an_output_folder_that_is_full_is_told(ran: Path, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, content: bytes) -> None:
-        raise OSError(28, "No space left on device", str(path))
+    def full(contents: Mapping[Path, bytes]) -> None:
+        raise OSError(28, "No space left on device", str(next(iter(contents))))
 
-    monkeypatch.setattr("mcstudy.files.write_bytes", full)
+    monkeypatch.setattr("mcstudy.files.write_together", full)
     refused(command("report", "reports/tiny"), "cannot be written (No space left on device)")
 
 

@@ -14,12 +14,12 @@ from mcstudy.closeup.landscapes import landscapes
 from mcstudy.closeup.look import Closeup, Look
 from mcstudy.closeup.paths import paths
 from mcstudy.closeup.probes import probes
-from mcstudy.closeup.sample import Sample
+from mcstudy.closeup.sample import Sample, Writing
 from mcstudy.closeup.starts import starts
 from mcstudy.closeup.surfaces import surfaces
 from mcstudy.closeup.weights import weights
 
-__all__ = ["CLOSEUPS", "Closeup", "Look", "Sample"]
+__all__ = ["CLOSEUPS", "Closeup", "Look", "Sample", "Writing"]
 
 CLOSEUPS: Final[dict[str, Callable[[Look], Closeup]]] = {
     "starts": starts,

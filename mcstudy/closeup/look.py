@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from mcstudy.closeup.sample import Sample, can_sample, take_sample
+from mcstudy.closeup.sample import Sample, Writing, can_sample, take_sample
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,12 +65,14 @@ class Look:
         store: their trials.
         trials: how many of each cell are reported.
         rates: as `mcstudy.statistics.rates` returns them.
+        writing: keeps samples in the store while others are looked at; without it they are waited for.
     """
 
     plan: Plan
     store: Store
     trials: Trials
     rates: pd.DataFrame
+    writing: Writing | None = None
     _samples: dict[str, Sample] = field(default_factory=dict, repr=False)
 
     def count(self, cell: Cell) -> int:
@@ -80,7 +82,8 @@ class Look:
     def sample(self, cell: Cell) -> Sample:
         """The sample of a cell."""
         if cell.id not in self._samples:
-            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.count(cell))
+            write = None if self.writing is None else self.writing.write
+            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.count(cell), write)
         return self._samples[cell.id]
 
     def has_data(self, cell: Cell) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -87,7 +87,39 @@ def sampled_trials(cell: Cell, trials: int) -> Array:
     return np.arange(count, dtype=np.int64)
 
 
-def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: int) -> Sample:
+class Writing:
+    """Writes samples to a store, on a thread of its own, in a block that ends when all are written.
+
+    Raises:
+        RunError: at the end of the block; the store refuses one.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._begun: list[Future[None]] = []
+
+    def __enter__(self) -> Writing:
+        self._pool = ThreadPoolExecutor(1)
+        return self
+
+    def write(self, cell_id: str, arrays: Mapping[str, Array]) -> None:
+        """Begins to write what nobody changes any more."""
+        self._begun.append(self._pool.submit(self._store.write_sample, cell_id, arrays))
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=kind is not None)
+        if kind is None:
+            for one in self._begun:
+                one.result()
+
+
+def take_sample(
+    cell: Cell,
+    tables: Mapping[str, Table],
+    store: Store,
+    trials: int,
+    write: Callable[[str, Mapping[str, Array]], None] | None = None,
+) -> Sample:
     """The sample of a cell, from the store where it has one, else trained again and kept there.
 
     Args:
@@ -95,6 +127,7 @@ def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: i
         tables: the data of table tasks, by digest.
         store: of the run.
         trials: how many trials of the cell are reported.
+        write: instead of the store's `write_sample`.
 
     Raises:
         RunError: the store refuses it.
@@ -106,8 +139,8 @@ def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: i
     count = len(numbers)
     kept = store.read_sample(cell.id)
     if kept is None or set(kept) != set(_KEPT) or not np.array_equal(kept["trial"][:count], numbers):
-        kept = _train(program, numbers)
-        store.write_sample(cell.id, kept)
+        kept = train_sample(program, numbers)
+        (write or store.write_sample)(cell.id, kept)
     first = {name: kept[name][:count] for name in _KEPT}
     steps = check_steps(cell)
     ends = np.searchsorted(steps, first["steps"])
@@ -117,8 +150,11 @@ def take_sample(cell: Cell, tables: Mapping[str, Table], store: Store, trials: i
 _KEPT: Final = ("trial", "outcome", "steps", "loss", "parameters")
 
 
-def _train(program: Program, numbers: Array) -> dict[str, Array]:
-    """Train some trials, a few at a time on each core: Ctrl-C is heard in between."""
+def train_sample(program: Program, numbers: Array) -> dict[str, Array]:
+    """Train some trials, a few at a time on each core, and keep what is to be known of them, by name.
+
+    Ctrl-C is heard in between.
+    """
     from mcstudy.engine.threads import Unit, available_threads, run_unit
 
     pieces = [numbers[start : start + program.lanes] for start in range(0, len(numbers), program.lanes)]

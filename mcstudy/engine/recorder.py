@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,16 +98,25 @@ class Recorder:
             RunError: the store refuses it. What it did not take is kept, for another try.
         """
         writers = self._store.writers
-        _each(_History.store, self._histories.values(), writers)
+        with self._store.together():
+            _each(_History.store, self._histories.values(), writers)
+        for history in self._histories.values():
+            history.stored()
         self._rows = 0
-        _each(partial(self._store_rows, complete=complete), list(self._pending), writers)
+        ready = {cell: self._ready(cell, complete) for cell in self._pending}
+        with self._store.together():
+            _each(self._store_rows, ready.items(), writers)
+        for cell in ready:
+            self._pending[cell] = [] if complete else list(filter(self._waits, self._pending[cell]))
         _each(self._store_sums, list(self._summed), writers)
         self._flushed = time.monotonic()
 
-    def _store_rows(self, cell_id: str, complete: bool) -> None:
-        results = self._pending[cell_id]
-        ready = [result for result in results if complete or not self._waits(result)]
-        for run in _runs(sorted(ready, key=lambda result: result.first)):
+    def _ready(self, cell_id: str, complete: bool) -> list[UnitResult]:
+        return [result for result in self._pending[cell_id] if complete or not self._waits(result)]
+
+    def _store_rows(self, ready: tuple[str, list[UnitResult]]) -> None:
+        cell_id, results = ready
+        for run in _runs(sorted(results, key=lambda result: result.first)):
             rows = run[0].rows
             if len(run) > 1:
                 rows = {name: np.concatenate([part.rows[name] for part in run]) for name in rows}
@@ -116,7 +124,6 @@ class Recorder:
             for first, last in gaps(self._stored.get(cell_id, ()), start, stop):
                 piece = slice(first - start, last - start)
                 self._store.write(cell_id, first, {name: values[piece] for name, values in rows.items()})
-        self._pending[cell_id] = [] if complete else [result for result in results if self._waits(result)]
 
     def _store_sums(self, cell_id: str) -> None:
         for chain in _chains(sorted(self._summed[cell_id], key=lambda part: part.first)):
@@ -148,7 +155,7 @@ class _History:
     def __init__(self, store: Store, cell: Cell) -> None:
         self._store, self._cell = store, cell
         stored = store.read_history(cell.id)
-        self._length = 0 if stored is None else len(stored[1])
+        self._length = self._reached = 0 if stored is None else len(stored[1])
         self.blocks: dict[int, np.ndarray] = {}
 
     def lacks(self, result: UnitResult) -> bool:
@@ -169,7 +176,11 @@ class _History:
             # A write that failed at its very end, when it was to be made safe, has stored more than is known.
             losses = np.concatenate([*([] if stored is None else [stored[1][: self._length]]), *added])
             self._store.write_history(self._cell.id, check_steps(self._cell), losses)
-            self._length = length
+        self._reached = length
+
+    def stored(self) -> None:
+        """What `store` has stored is safe."""
+        self._length = self._reached
         self.blocks = {first: block for first, block in self.blocks.items() if first + len(block) > self._length}
 
 

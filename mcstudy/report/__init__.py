@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import files, statistics
-from mcstudy.closeup import CLOSEUPS, Look
+from mcstudy.closeup import CLOSEUPS, Look, Writing
 from mcstudy.errors import RunError
 from mcstudy.figures import FIGURES, draw
 from mcstudy.report.build import build
@@ -35,6 +35,7 @@ def write(
     provenance: Mapping[str, Any] | None = None,
     trials: Trials = None,
     tallies: Mapping[str, statistics.Tally] | None = None,
+    losses: Mapping[str, statistics.Columns] | None = None,
 ) -> pd.DataFrame:
     """Writes the tables of `TABLES` as CSV, ``figures/*.png``, ``report.md`` and ``report.html``.
 
@@ -48,6 +49,7 @@ def write(
         provenance: what is known of the run (versions, machine, times); shown in ``report.html`` alone.
         trials: how many trials of each cell, from trial 0 on; by default all that the study asks for.
         tallies: of these, by the cell's id, where they are known.
+        losses: quantiles of their losses likewise, as `mcstudy.statistics.Seen` has them.
 
     Returns:
         The rates, as in ``rates.csv``.
@@ -55,29 +57,30 @@ def write(
     Raises:
         RunError: trials are missing, or the folder cannot be written to.
     """
-    frames = collect(plan, store, trials, tallies)
-    look = Look(plan, store, trials, frames["rates"])
-    frames |= {name: made(look) for name, made in CLOSEUPS.items()}
-    early = plan.study.study.until is not None
-    images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
+    frames = collect(plan, store, trials, tallies, losses)
+    with Writing(store) as writing:
+        look = Look(plan, store, trials, frames["rates"], writing)
+        frames |= {name: made(look) for name, made in CLOSEUPS.items()}
+        early = plan.study.study.until is not None
+        images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
     asked = trials if isinstance(trials, int) else plan.study.trials
     document = build(plan, frames, images, asked)
     path = Path(folder)
     try:
         files.make_folder(path / "figures")
         pages = dict(page for drawn in images.values() for page in drawn.pages)
-        for name, image in pages.items():
-            files.write_bytes(path / "figures" / f"{name}.png", image)
-        _remove_others(path / "figures", set(pages))
+        written = {path / "figures" / f"{name}.png": image for name, image in pages.items()}
         for name in TABLES:
             frame = frames.get(f"{name}.csv", frames.get(name))
-            if frame is None:
+            if frame is not None:
+                written[path / f"{name}.csv"] = csv(frame, "%.8g" if name == "effects" else None).encode()
+        written[path / "report.md"] = markdown(document).encode()
+        written[path / "report.html"] = page(document, provenance).encode()
+        files.write_together(written)
+        _remove_others(path / "figures", set(pages))
+        for name in TABLES:
+            if path / f"{name}.csv" not in written:
                 (path / f"{name}.csv").unlink(missing_ok=True)
-            else:
-                digits = "%.8g" if name == "effects" else None
-                files.write_text(path / f"{name}.csv", csv(frame, digits))
-        files.write_text(path / "report.md", markdown(document))
-        files.write_text(path / "report.html", page(document, provenance))
     except OSError as error:
         raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
     rates: pd.DataFrame = frames["rates.csv"]
@@ -85,7 +88,11 @@ def write(
 
 
 def collect(
-    plan: Plan, store: Store, trials: Trials = None, tallies: Mapping[str, statistics.Tally] | None = None
+    plan: Plan,
+    store: Store,
+    trials: Trials = None,
+    tallies: Mapping[str, statistics.Tally] | None = None,
+    losses: Mapping[str, statistics.Columns] | None = None,
 ) -> dict[str, Any]:
     """What a report tells of the trials of all cells, by name: the frames of `mcstudy.statistics`, and its judge.
 
@@ -94,7 +101,7 @@ def collect(
     Args:
         plan: the cells.
         store: their trials.
-        trials, tallies: as `write` takes them.
+        trials, tallies, losses: as `write` takes them.
 
     Raises:
         RunError: trials are missing.
@@ -106,7 +113,7 @@ def collect(
         "rates.csv": rates,
         "rates": statistics.anytime(rates),
         "curves": statistics.curves(plan, store, trials, known),
-        "losses": statistics.losses(plan, store, trials),
+        "losses": statistics.losses(plan, store, trials, losses),
         "axes": statistics.axes(plan, known),
         "effects": statistics.effects(plan, known),
         "restarts": restarts,

@@ -9,6 +9,7 @@ from mcstudy.statistics.effects import effects
 from mcstudy.statistics.frames import (
     CURVE_POINTS,
     QUANTILES,
+    Columns,
     anytime,
     curves,
     losses,
@@ -17,6 +18,7 @@ from mcstudy.statistics.frames import (
 )
 from mcstudy.statistics.intervals import percent_decimals, wilson
 from mcstudy.statistics.judge import DIFFERENT, Judge, Side
+from mcstudy.statistics.seen import Seen
 from mcstudy.statistics.tally import Tally, tallies, tallies_and_digests, tally
 from mcstudy.statistics.waiting import restarts, restarts_and_times, times
 from mcstudy.sums import CAUSES
@@ -31,7 +33,9 @@ __all__ = [
     "MARGIN",
     "QUANTILES",
     "VERDICTS",
+    "Columns",
     "Judge",
+    "Seen",
     "Side",
     "Tally",
     "anytime",

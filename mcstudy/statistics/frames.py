@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CURVE_POINTS = 500
 """Most points of one curve; a study of more checks is read at some of them."""
+Columns = dict[str, NDArray[Any]]
+"""Equally long arrays by the names of columns."""
 QUANTILES = {"q10": 0.1, "q25": 0.25, "median": 0.5, "q75": 0.75, "q90": 0.9}
 
 
@@ -111,11 +113,17 @@ def curves(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, 
     return stacked(plan, plan.cells, parts)
 
 
-def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
+def losses(plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, Columns] | None = None) -> pd.DataFrame:
     """Quantiles of the evaluation loss at each check, over the trials whose histories are stored.
 
     A converged trial keeps the loss at which it stopped, a diverged one counts as +inf from its end on. A quantile is
     an observed value (the inverse of the empirical distribution), so it is inf where that share has diverged.
+
+    Args:
+        plan: the cells.
+        store: their trials.
+        trials: how many of each cell, from trial 0 on; by default all that the study asks for.
+        known: what `loss_quantiles` found of these trials, by the cell's id, for those cells where it exists already.
 
     Returns:
         cell, the varied keys, step, q10, q25, median, q75, q90, trials (over which), threshold (`converge.loss`, NaN
@@ -126,31 +134,46 @@ def losses(plan: Plan, store: Store, trials: Trials = None) -> pd.DataFrame:
     counts = plan.counts(trials)
     cells, parts = [], []
     for cell in plan.cells:
-        asked, history = counts[cell.id], store.read_history(cell.id)
-        if history is None or not min(asked, len(history[1])):
-            continue
-        steps, stored = history
-        count = min(asked, len(stored))
-        ends = list(store.chunks(cell.id, count, ["outcome", "steps"]))
-        stopped = np.searchsorted(steps, np.concatenate([rows["steps"] for rows in ends]))
-        diverged = np.concatenate([rows["outcome"] for rows in ends]) == DIVERGED
-        keep = _thinned(len(steps))
-        last = stored[np.arange(count), np.minimum(stopped, len(steps) - 1)]
-        last[diverged] = np.inf
-        values = np.where(keep[:, None] >= stopped, last, stored[:count].T[keep])
-        values[np.isnan(values)] = np.inf
-        values.sort(axis=1)
-        columns: dict[str, Any] = {"step": steps[keep]}
-        for name, q in QUANTILES.items():
-            columns[name] = values[:, max(0, math.ceil(q * count) - 1)].astype(np.float64)
-        threshold = cell.settings["converge"].get("loss")
-        columns["trials"] = np.full(len(keep), count)
-        columns["threshold"] = np.full(len(keep), math.nan if threshold is None else threshold)
+        if known is None or cell.id not in known:
+            asked, history = counts[cell.id], store.read_history(cell.id)
+            if history is None or not min(asked, len(history[1])):
+                continue
+            pieces = list(store.chunks(cell.id, min(asked, len(history[1])), ["outcome", "steps"]))
+            rows = {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+            columns = loss_quantiles(cell, *history, rows)
+        else:
+            columns = known[cell.id]
         cells.append(cell)
         parts.append(columns)
     if not cells:
         return pd.DataFrame(columns=["cell", *plan.keys, "step", *QUANTILES, "trials", "threshold"])
     return stacked(plan, cells, parts)
+
+
+def loss_quantiles(cell: Cell, steps: NDArray[Any], history: NDArray[Any], rows: Mapping[str, NDArray[Any]]) -> Columns:
+    """The columns of `losses` for one cell, but those that name it.
+
+    Args:
+        cell: the cell.
+        steps: (checks,) of each check.
+        history: (trials, checks) losses there, NaN after a trial's end.
+        rows: outcome, as codes, and steps of as many trials or fewer, which are those that count.
+    """
+    count = min(len(history), len(rows["steps"]))
+    stopped, diverged = np.searchsorted(steps, rows["steps"][:count]), rows["outcome"][:count] == DIVERGED
+    keep = _thinned(len(steps))
+    last = history[np.arange(count), np.minimum(stopped, len(steps) - 1)]
+    last[diverged] = np.inf
+    values = np.where(keep[:, None] >= stopped, last, history[:count].T[keep])
+    values[np.isnan(values)] = np.inf
+    values.sort(axis=1)
+    columns: Columns = {"step": steps[keep]}
+    for name, q in QUANTILES.items():
+        columns[name] = values[:, max(0, math.ceil(q * count) - 1)].astype(np.float64)
+    threshold = cell.settings["converge"].get("loss")
+    columns["trials"] = np.full(len(keep), count)
+    columns["threshold"] = np.full(len(keep), math.nan if threshold is None else threshold)
+    return columns
 
 
 def anytime(frame: pd.DataFrame) -> pd.DataFrame:

@@ -24,6 +24,8 @@ _NEWTON, _ROUNDS = 60, 60
 _TOGETHER: Final = 1 << 14
 """Most numbers of a matrix that several cells share: as many as a core's cache holds a few times."""
 _CLOSE: Final = 1e-6
+_INSIDE: Final = 0.99
+"""How near to the pole at s z = 1 a search may begin."""
 
 
 class Ends(NamedTuple):
@@ -193,10 +195,12 @@ def _quantile(spent: Array, success: Array, weight: Array, tail: Array) -> Array
     before, last = np.zeros((2, len(rows)))
     now = np.minimum(np.abs(tail) * error, 3.0)
     sign = np.sign(tail)
-    todo = np.arange(len(rows))
+    todo, points = np.arange(len(rows)), np.zeros(len(rows))
     for _ in range(_ROUNDS):
         side = sign[todo]
-        value = side * _score(spent[todo], success[todo], weight[todo], center[todo] + side * now[todo])
+        ratio = center[todo] + side * now[todo]
+        value, points[todo] = _score(spent[todo], success[todo], weight[todo], ratio, points[todo])
+        value *= side
         missing = np.abs(tail[todo]) - value
         left = np.abs(missing) > _CLOSE
         todo, value, missing = todo[left], value[left], missing[left]
@@ -210,18 +214,18 @@ def _quantile(spent: Array, success: Array, weight: Array, tail: Array) -> Array
     return found
 
 
-def _score(spent: Array, success: Array, weight: Array, log_ratio: Array) -> Array:
-    """Barndorff-Nielsen's r* of P(Σ (w - r x) G ≤ 0), for each row.
+def _score(spent: Array, success: Array, weight: Array, log_ratio: Array, start: Array) -> tuple[Array, Array]:
+    """Barndorff-Nielsen's r* of P(Σ (w - r x) G ≤ 0), for each row, and the saddlepoint s.
 
     The cumulant function is K(s) = -Σ weight log(1 - s z); it has its least value where K' = 0, which Newton's method,
-    damped as for a self-concordant function, finds.
+    damped as for a self-concordant function, finds: soon from the saddlepoint of a ratio nearby, else from 0.
     """
     scale = np.exp(log_ratio)[:, None]
     z = spent / scale
     z -= success
-    s = np.zeros(len(z))
     # In place: fresh memory takes longer than the sums.
     part, mass = np.empty_like(z), np.empty_like(z)
+    s = np.where(np.multiply(start[:, None], z, out=part).max(axis=1) < _INSIDE, start, 0.0)
     for _ in range(_NEWTON):
         np.multiply(s[:, None], z, out=part)
         np.divide(z, np.subtract(1, part, out=part), out=part)
@@ -240,5 +244,4 @@ def _score(spent: Array, success: Array, weight: Array, log_ratio: Array) -> Arr
     u = s * np.sqrt(curve)
     safe = np.abs(w) > 1e-4
     ratio = np.divide(u, w, out=np.ones_like(w), where=safe)
-    found: Array = w + np.divide(np.log(ratio), w, out=np.zeros_like(w), where=safe)
-    return found
+    return w + np.divide(np.log(ratio), w, out=np.zeros_like(w), where=safe), s

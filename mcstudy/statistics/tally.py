@@ -107,19 +107,27 @@ def tallies(plan: Plan, store: Store, trials: Trials = None) -> dict[str, Tally]
     return {cell.id: tally(store, cell.id, counts[cell.id], has_points(cell)) for cell in plan.cells}
 
 
-def tallies_and_digests(plan: Plan, store: Store, trials: Trials = None) -> tuple[dict[str, Tally], dict[str, str]]:
+def tallies_and_digests(
+    plan: Plan, store: Store, trials: Trials = None, known: Mapping[str, tuple[Summary, str]] | None = None
+) -> tuple[dict[str, Tally], dict[str, str]]:
     """What `tallies` returns, and the digest of every cell's rows, or of their sums where these are kept, by its id.
 
-    One pass makes both: to read rows takes most of the time.
+    One pass makes both: to read rows takes most of the time. None is made of the cells whose sums, and whose rows'
+    digest, are `known` for just so many trials.
     """
     counts, summed_up = plan.counts(trials), plan.study.study.keep == "summary"
-    known, digests = {}, {}
+    found, digests = {}, {}
     for cell in plan.cells:
-        count, digest = counts[cell.id], Digest()
-        sums = summed(store, cell.id, count, has_points(cell), None if summed_up else digest)
-        known[cell.id] = _tally(cell.id, sums, count)
-        digests[cell.id] = sums.digest() if summed_up else digest.hexdigest()
-    return known, digests
+        count = counts[cell.id]
+        if known is not None and cell.id in known and known[cell.id][0].trials == count:
+            sums, of_rows = known[cell.id]
+        else:
+            digest = Digest()
+            sums = summed(store, cell.id, count, has_points(cell), None if summed_up else digest)
+            of_rows = digest.hexdigest()
+        found[cell.id] = _tally(cell.id, sums, count)
+        digests[cell.id] = sums.digest() if summed_up else of_rows
+    return found, digests
 
 
 def has_points(cell: Cell) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mcstudy.store.summaries import Summaries
+    from mcstudy.store.watcher import Watcher
 
 SCHEMA = ("trial", "outcome", "steps", "loss_first", "loss_last")
 CHUNK = 131_072
@@ -57,10 +58,12 @@ class Store(ABC):
     Attributes:
         summaries: what is kept of trials that have no rows.
         writers: how many threads may well write at once.
+        watcher: is shown what is written.
     """
 
     summaries: Summaries
     writers: int = 1
+    watcher: Watcher | None = None
 
     @abstractmethod
     def open(self) -> None:
@@ -77,6 +80,10 @@ class Store(ABC):
             RunError: another run does.
         """
         return nullcontext("")
+
+    def together(self) -> AbstractContextManager[None]:
+        """What is written in the block may be read, and is safe, when it ends; that raises what `write` raises."""
+        return nullcontext()
 
     def set_aside(self, cell_id: str) -> list[str]:
         """Puts what is damaged of a cell out of the way; a line to tell of each. `RunError` where that cannot be."""
@@ -155,6 +162,8 @@ class Store(ABC):
         checked = as_stored(start, rows)
         if len(checked["trial"]):
             self._save(cell_id, start, checked)
+            if self.watcher is not None:
+                self.watcher.rows(cell_id, start, checked)
 
     def write_history(self, cell_id: str, steps: NDArray[Any], losses: NDArray[Any]) -> None:
         """Keeps the evaluation losses of a cell's first trials, replacing what was there.
@@ -170,7 +179,10 @@ class Store(ABC):
         """
         if steps.ndim != 1 or losses.ndim != 2 or losses.shape[1] != len(steps):
             raise ValueError(f"a history of shape {losses.shape} does not fit {steps.shape} checks")
-        self._save_history(cell_id, steps.astype(np.int32), _one_nan(losses))
+        steps, losses = steps.astype(np.int32), _one_nan(losses)
+        self._save_history(cell_id, steps, losses)
+        if self.watcher is not None:
+            self.watcher.history(cell_id, steps, losses)
 
     def chunks(self, cell_id: str, trials: int, columns: Sequence[str] | None = None, start: int = 0) -> Iterator[Rows]:
         """The trials `start` ≤ i < `trials` in order, as arrays in pieces of bounded size; words as codes.

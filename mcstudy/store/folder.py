@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,7 @@ class FolderStore(Store):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.summaries: FolderSummaries = FolderSummaries(self.path / "summaries")
+        self._lot: files.Lot | None = None
 
     @contextmanager
     def held(self) -> Iterator[str]:
@@ -80,6 +82,18 @@ class FolderStore(Store):
         except OSError as error:
             raise self._unusable(error) from error
         files.sweep(folders)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """As in `Store`."""
+        self._lot = lot = files.Lot()
+        try:
+            yield
+        finally:
+            self._lot = None
+            refused = lot.finish()
+        if refused:
+            raise self._refused(*refused[0]) from refused[0][1]
 
     def _unusable(self, error: OSError) -> RunError:
         return RunError(
@@ -186,8 +200,13 @@ class FolderStore(Store):
         return parquet.read_history(self._history(cell_id))
 
     def write_sample(self, cell_id: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """As in `Store`."""
-        self._write(self._sample(cell_id), lambda file: np.savez(file, allow_pickle=False, **arrays))
+        """As in `Store`. It is not waited for: what a power cut leaves of it is found out by its checksums."""
+        path = self._sample(cell_id)
+        try:
+            with files.replacing(path, safe=False) as temporary, open(temporary, "wb") as file:
+                np.savez(file, allow_pickle=False, **arrays)
+        except OSError as error:
+            raise self._refused(path, error) from error
 
     def read_sample(self, cell_id: str) -> dict[str, NDArray[Any]] | None:
         """As in `Store`."""
@@ -236,25 +255,24 @@ class FolderStore(Store):
     def _sample(self, cell_id: str) -> Path:
         return self.path / "histories" / f"cell={cell_id}.npz"
 
-    def _write(self, path: Path, content: bytes | memoryview | Callable[[BinaryIO], object]) -> None:
-        """Writes a file, its bytes or what writes them; what the disk says is a `RunError`, which says what to do."""
+    def _write(self, path: Path, content: bytes | memoryview) -> None:
+        """Writes a file; what the disk says is a `RunError`, which says what to do."""
+        to: files.Lot | ModuleType = self._lot or files
         try:
             if not path.parent.is_dir():
                 for folder in reversed(path.parents):
                     if self.path in folder.parents:
                         # The output folder, made again, would hide that the trials before are gone, or their disk.
-                        files.make_folder(folder, parents=False)
-            with files.replacing(path) as temporary, open(temporary, "wb") as file:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content)
+                        to.make_folder(folder, parents=False)
+            with to.replacing(path) as temporary, open(temporary, "wb") as file:
+                file.write(content)
         except OSError as error:
-            if not self.path.is_dir():
-                raise RunError(
-                    f"{self.path}: the output folder is gone; put it back, or run again to train everything"
-                ) from error
-            raise RunError(
-                f"{path}: cannot be written ({error.strerror or error}); what was stored before is safe, and when that "
-                "is put right the same command goes on from there"
-            ) from error
+            raise self._refused(path, error) from error
+
+    def _refused(self, path: Path, error: OSError) -> RunError:
+        if not self.path.is_dir():
+            return RunError(f"{self.path}: the output folder is gone; put it back, or run again to train everything")
+        return RunError(
+            f"{path}: cannot be written ({error.strerror or error}); what was stored before is safe, and when that "
+            "is put right the same command goes on from there"
+        )

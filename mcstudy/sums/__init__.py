@@ -4,7 +4,7 @@ The sums of two lots of trials are those of all their trials, so it makes no dif
 """
 
 from mcstudy.sums.causes import CAUSES, COLUMNS
-from mcstudy.sums.reading import Piece, covered, digest, endings, pieces, read, summed
+from mcstudy.sums.reading import Piece, covered, digest, endings, pieces, read, summed, summed_rows
 from mcstudy.sums.summary import LAYOUT, Summary, Sums, median, pack, unpack
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "pieces",
     "read",
     "summed",
+    "summed_rows",
     "unpack",
 ]

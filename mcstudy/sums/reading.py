@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
-from mcstudy.store import Digest, Shard, Store
+from mcstudy.store import Digest, Rows, Shard, Store
 from mcstudy.sums.causes import COLUMNS
 from mcstudy.sums.summary import Summary, Sums, unpack
+
+_SUMMED = ("outcome", "steps", "loss_last", *COLUMNS)
 
 
 class Piece(NamedTuple):
@@ -123,13 +125,20 @@ def summed(store: Store, cell_id: str, trials: int, hessian: bool = False, diges
         if piece.summary is not None:
             sums.join(read(store, piece.summary))
             continue
-        asked = ["outcome", "steps", "loss_last", *COLUMNS]
+        asked = list(_SUMMED)
         if hessian and "point" in next(store.chunks(cell_id, piece.start + 1, start=piece.start)):
             asked.append("point")
         for rows in store.chunks(cell_id, piece.stop, asked if digest is None else None, piece.start):
             sums.add({name: rows[name] for name in asked})
             if digest is not None:
                 digest.add(rows)
+    return sums.summary()
+
+
+def summed_rows(rows: Rows, hessian: bool = False) -> Summary:
+    """What rows add up to, where they are at hand; `hessian` as in `summed`."""
+    sums = Sums()
+    sums.add({name: values for name, values in rows.items() if name in _SUMMED or (hessian and name == "point")})
     return sums.summary()
 
 
