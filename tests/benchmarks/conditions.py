@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 from .rows import Row, Tell, row
@@ -76,10 +77,20 @@ def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
         ours, count = sized(each, threads, THREADS_SECONDS)
         work = ours.works[0]
         per = count * len(ours.works) * work.steps * work.batch
-        found = paired(partial(ours.run, threads), partial(ours.run, 1), pairs)
+        wall, processors = [], []
+
+        def run(ours: Ours = ours, wall: list[float] = wall, processors: list[float] = processors) -> None:
+            start = time.perf_counter(), time.process_time()
+            ours.run(threads)
+            wall.append(time.perf_counter() - start[0])
+            processors.append(time.process_time() - start[1])
+
+        found = paired(run, partial(ours.run, 1), pairs)
         sides = {"ours": found.first.median / per * 1e9, "other": found.second.median / per * 1e9}
         goal = THREADS_GOAL if threads == 2 else None
-        tell(row("threads", each.name, f"{threads} threads", found.ratio, "times", goal=goal, **sides))
+        # What other processes or machines take of the cores is missing here.
+        note = f"on {sum(processors) / sum(wall):.2f} cores"
+        tell(row("threads", each.name, f"{threads} threads", found.ratio, "times", goal=goal, note=note, **sides))
 
 
 def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
