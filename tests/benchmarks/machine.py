@@ -20,7 +20,7 @@ from mcstudy.kernels.pack import fma, load, pack_array, pointer, store
 from .timing import seconds
 
 CHAINS = 12
-ROUNDS = 2_000_000
+ROUNDS = 20_000_000
 INSTRUCTIONS = ("avx512f", "avx2", "fma", "neon", "sve")
 PACKAGES = ("numpy", "numba", "llvmlite", "jax", "jaxlib", "torch", "keras")
 
@@ -40,7 +40,7 @@ def _chains(packs: Any, rounds: Any) -> None:
     store(m, 0, s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11)
 
 
-def peak(threads: int, repeats: int = 5) -> float:
+def peak(threads: int, repeats: int = 12) -> float:
     """The most float32 operations a second, in 10⁹, a fused multiply-add being two: the best of some runs."""
     lanes = register_bytes() // 4
     packs = [pack_array(CHAINS + 2, np.float32, lanes) for _ in range(threads)]
