@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from .rows import Row, Tell, row
@@ -32,7 +33,7 @@ SWEPT = 1e8
 """Operations of a trial in the sweep over widths: its start and its rows take as little as in a study."""
 
 
-def sweep(pairs: int, threads: int | None, peak: float, tell: Tell) -> None:
+def sweep(pairs: int, threads: int | None, peak: Callable[[], float], tell: Tell) -> None:
     """The share of the peak at each hidden width, one sample a step and 32."""
     for batch in (1, 32):
         for width in SWEEP:
@@ -42,7 +43,8 @@ def sweep(pairs: int, threads: int | None, peak: float, tell: Tell) -> None:
             ours, count = sized(Workload(name, name, wide(width, batch, steps), 0), threads)
             per = count * steps * batch
             times = [seconds(partial(ours.run, threads)) / per * 1e9 for _ in range(pairs)]
-            shares = Spread.of([100 * cost / time / peak for time in times])
+            most = peak()
+            shares = Spread.of([100 * cost / time / most for time in times])
             tell(row("sweep", str(width), f"batch {batch}", shares, "%", goal=SWEEP_GOAL, ours=Spread.of(times).median))
 
 
@@ -77,7 +79,8 @@ def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
         ours, count = sized(each, threads, THREADS_SECONDS)
         work = ours.works[0]
         per = count * len(ours.works) * work.steps * work.batch
-        wall, processors = [], []
+        wall: list[float] = []
+        processors: list[float] = []
 
         def run(ours: Ours = ours, wall: list[float] = wall, processors: list[float] = processors) -> None:
             start = time.perf_counter(), time.process_time()

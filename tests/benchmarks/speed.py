@@ -29,7 +29,7 @@ OUR_SECONDS = 1.5
 
 
 def measure(
-    workload: Workload, peers: Sequence[Peer], pairs: int, threads: int | None, peak: float, tell: Tell
+    workload: Workload, peers: Sequence[Peer], pairs: int, threads: int | None, peak: Callable[[], float], tell: Tell
 ) -> None:
     """Time a workload against every peer, and tell the rows.
 
@@ -38,7 +38,7 @@ def measure(
         peers: all that there are.
         pairs: how many pairs of runs.
         threads: of mcstudy; all cores by default.
-        peak: of all of them, 10⁹ operations a second.
+        peak: says the most that all of them can do, 10⁹ operations a second.
         tell: takes the rows.
     """
     ours, count = sized(workload, threads)
@@ -64,7 +64,8 @@ def measure(
     if workload.dense:
         if not own:
             own = [seconds(partial(ours.run, threads)) / per * 1e9 for _ in range(pairs)]
-        shares = [100 * flops(works[0].widths) / nanoseconds / peak for nanoseconds in own]
+        most = peak()
+        shares = [100 * flops(works[0].widths) / nanoseconds / most for nanoseconds in own]
         goal = goal_of(PEAK_GOALS, workload.name)
         tell(row("peak", workload.name, "mcstudy", Spread.of(shares), "%", goal=goal, ours=float(np.median(own))))
 
