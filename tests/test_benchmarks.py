@@ -95,7 +95,7 @@ def test_losses_that_lie_elsewhere_are_told() -> None:
 def test_a_peer_that_is_not_installed_has_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speed, "sized", lambda each, threads: (Ours(each.study, 16), 16))
     rows: list[Row] = []
-    speed.measure(workload("C"), [Absent()], 1, 1, lambda: 100.0, rows.append)
+    speed.measure(workload("C"), [Absent()], 1, 1, rows.append)
     assert [row.note for row in rows][:1] == ["not installed: a_package_of_no_one"]
     assert math.isnan(rows[0].value) and rows[1].section == "peak" and rows[1].value > 0
 

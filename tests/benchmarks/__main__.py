@@ -66,18 +66,13 @@ def main() -> None:
     for count, most in peaks.items():
         print(f"peak of {count} thread{'s' * (count > 1)}: {most:.0f}·10⁹ float32 operations a second", flush=True)
 
-    def peak() -> float:
-        # Where others use the machine, the most that it can do shows now and then.
-        peaks[workers] = max(peaks[workers], machine.peak(workers))
-        return peaks[workers]
-
     for workload in WORKLOADS:
         if workload.name in names or workload.name[0] in names:
-            speed.measure(workload, chosen, pairs, threads, peak, tell)
+            speed.measure(workload, chosen, pairs, threads, tell)
     rest: dict[str, Callable[[], None]] = {
         "F": lambda: commands.whole_study(pairs, threads, tell),
         "G": lambda: commands.first_command(threads, tell),
-        "sweep": lambda: conditions.sweep(pairs, threads, peak, tell),
+        "sweep": lambda: conditions.sweep(pairs, threads, tell),
         "precision": lambda: conditions.precision(pairs, threads, tell),
         "denormals": lambda: conditions.denormals(pairs, threads, tell),
         "threads": lambda: conditions.threads_gain(pairs, workers, tell),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from functools import partial
 
 from .rows import Row, Tell, row
-from .speed import sized
+from .speed import share_of_peak, sized
 from .timing import Spread, calls, paired, seconds
 from .work import Ours
 from .workloads import (
@@ -33,7 +32,7 @@ SWEPT = 1e8
 """Operations of a trial in the sweep over widths: its start and its rows take as little as in a study."""
 
 
-def sweep(pairs: int, threads: int | None, peak: Callable[[], float], tell: Tell) -> None:
+def sweep(pairs: int, threads: int | None, tell: Tell) -> None:
     """The share of the peak at each hidden width, one sample a step and 32."""
     for batch in (1, 32):
         for width in SWEEP:
@@ -42,10 +41,9 @@ def sweep(pairs: int, threads: int | None, peak: Callable[[], float], tell: Tell
             name = f"2-{width}-{width}-1, batch {batch}"
             ours, count = sized(Workload(name, name, wide(width, batch, steps), 0), threads)
             per = count * steps * batch
-            times = [seconds(partial(ours.run, threads)) / per * 1e9 for _ in range(pairs)]
-            most = peak()
-            shares = Spread.of([100 * cost / time / most for time in times])
-            tell(row("sweep", str(width), f"batch {batch}", shares, "%", goal=SWEEP_GOAL, ours=Spread.of(times).median))
+            shares, times = share_of_peak(ours, cost * per, pairs, threads)
+            nanoseconds = times.median / per * 1e9
+            tell(row("sweep", str(width), f"batch {batch}", shares, "%", goal=SWEEP_GOAL, ours=nanoseconds))
 
 
 def precision(pairs: int, threads: int | None, tell: Tell) -> None:

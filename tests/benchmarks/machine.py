@@ -7,6 +7,7 @@ import os
 import platform
 import re
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from mcstudy.kernels.pack import fma, load, pack_array, pointer, store
 from .timing import seconds
 
 CHAINS = 12
-ROUNDS = 20_000_000
+ROUNDS = 150_000_000
 INSTRUCTIONS = ("avx512f", "avx2", "fma", "neon", "sve")
 PACKAGES = ("numpy", "numba", "llvmlite", "jax", "jaxlib", "torch", "keras")
 
@@ -40,21 +41,26 @@ def _chains(packs: Any, rounds: Any) -> None:
     store(m, 0, s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7 + s8 + s9 + s10 + s11)
 
 
-def peak(threads: int, repeats: int = 12) -> float:
-    """The most float32 operations a second, in 10⁹, a fused multiply-add being two: the best of some runs."""
+def multiply_add(threads: int) -> float:
+    """Do nothing but float32 multiplications and additions, some tenths of a second long.
+
+    Returns:
+        How many of them, a fused multiply-add being two.
+    """
     lanes = register_bytes() // 4
     packs = [pack_array(CHAINS + 2, np.float32, lanes) for _ in range(threads)]
-    _chains(packs[0], 1)
+    pool = [threading.Thread(target=_chains, args=(pack, ROUNDS)) for pack in packs]
+    for thread in pool:
+        thread.start()
+    for thread in pool:
+        thread.join()
+    return float(threads * ROUNDS * CHAINS * lanes * 2)
 
-    def run() -> None:
-        pool = [threading.Thread(target=_chains, args=(pack, ROUNDS)) for pack in packs]
-        for thread in pool:
-            thread.start()
-        for thread in pool:
-            thread.join()
 
-    best = min(seconds(run) for _ in range(repeats))
-    return threads * ROUNDS * CHAINS * lanes * 2 / best / 1e9
+def peak(threads: int, repeats: int = 5) -> float:
+    """The most float32 operations a second, in 10⁹: the best of some runs."""
+    operations = multiply_add(threads)
+    return operations / min(seconds(partial(multiply_add, threads)) for _ in range(repeats)) / 1e9
 
 
 def register_bytes() -> int:

@@ -7,6 +7,9 @@ from functools import partial
 
 import numpy as np
 
+from mcstudy.engine.threads import available_threads
+
+from . import machine
 from .peer import Peer, missing
 from .rows import Row, Tell, absent, row
 from .timing import Spread, paired, seconds
@@ -28,9 +31,7 @@ OUR_SECONDS = 1.5
 """Least time of a run of ours: starting and storing then count as little as in a study."""
 
 
-def measure(
-    workload: Workload, peers: Sequence[Peer], pairs: int, threads: int | None, peak: Callable[[], float], tell: Tell
-) -> None:
+def measure(workload: Workload, peers: Sequence[Peer], pairs: int, threads: int | None, tell: Tell) -> None:
     """Time a workload against every peer, and tell the rows.
 
     Args:
@@ -38,13 +39,11 @@ def measure(
         peers: all that there are.
         pairs: how many pairs of runs.
         threads: of mcstudy; all cores by default.
-        peak: says the most that all of them can do, 10⁹ operations a second.
         tell: takes the rows.
     """
     ours, count = sized(workload, threads)
     works = ours.works
     per = count * len(works) * works[0].steps * works[0].batch
-    own: list[float] = []
     for peer in peers:
         if not peer.takes(works):
             continue
@@ -59,15 +58,19 @@ def measure(
             tell(absent("speed", workload.name, peer.name, "times", str(wrong)))
             continue
         tell(found)
-        assert found.ours is not None
-        own.append(found.ours)
     if workload.dense:
-        if not own:
-            own = [seconds(partial(ours.run, threads)) / per * 1e9 for _ in range(pairs)]
-        most = peak()
-        shares = [100 * flops(works[0].widths) / nanoseconds / most for nanoseconds in own]
+        shares, times = share_of_peak(ours, per * flops(works[0].widths), pairs, threads)
         goal = goal_of(PEAK_GOALS, workload.name)
-        tell(row("peak", workload.name, "mcstudy", Spread.of(shares), "%", goal=goal, ours=float(np.median(own))))
+        nanoseconds = times.median / per * 1e9
+        tell(row("peak", workload.name, "mcstudy", shares, "%", goal=goal, ours=nanoseconds))
+
+
+def share_of_peak(ours: Ours, operations: float, pairs: int, threads: int | None) -> tuple[Spread, Spread]:
+    """The share (%) of the peak, measured beside each run, that runs of so many operations have, and their seconds."""
+    workers = threads or available_threads()
+    found = paired(partial(ours.run, threads), partial(machine.multiply_add, workers), pairs)
+    scale = 100 * operations / machine.multiply_add(workers)
+    return Spread(*(scale * ratio for ratio in found.ratio)), found.first
 
 
 class Disagreement(Exception):

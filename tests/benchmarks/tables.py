@@ -91,7 +91,8 @@ NOTES = {
     "speed": "Both sides in nanoseconds a sample, trial and cell. Goals are ratios to the first of the JAX peers, "
     "`jit(vmap(scan))` at its best batch, which trains each cell of a study by a program of its own; with data shared, "
     "one program draws them once for all cells.",
-    "peak": "A dense network counts 6 Σ n_i n_(i+1) − 2 n_0 n_1 operations a sample; nothing else counts.",
+    "peak": "A dense network counts 6 Σ n_i n_(i+1) − 2 n_0 n_1 operations a sample; nothing else counts. "
+    "The peak is measured beside every run: twelve chains of multiply-adds, all threads for some tenths of a second.",
     "sweep": "One sample a step, and 32; nanoseconds a sample.",
     "scale": "The same training of a 2-4-4-1 network in every row.",
 }
