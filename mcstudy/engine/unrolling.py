@@ -88,7 +88,6 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
 
     Kernels that were never used before are compiled here.
     """
-
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
     if loss.joint or special or _weights(cell) > (MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS):
