@@ -39,21 +39,32 @@ def replacing(path: Path, safe: bool = True) -> Iterator[Path]:
     Raises:
         OSError: the folder does not take the file.
     """
-    temporary = _temporary(path)
-    _active.add(temporary)
-    try:
+    with _temporarily(path) as temporary:
         yield temporary
         if safe:
             _sync(temporary)
         os.replace(temporary, path)
         if safe:
             sync_folder(path.parent)
+    _active.discard(temporary)
+
+
+@contextmanager
+def _temporarily(path: Path) -> Iterator[Path]:
+    """A temporary path for `path`, which is active from now on; a block that fails removes it."""
+    temporary = _temporary(path)
+    _active.add(temporary)
+    try:
+        yield temporary
     except BaseException:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
-    finally:
-        _active.discard(temporary)
+
+
+def _remove(temporary: Path) -> None:
+    with suppress(OSError):
+        temporary.unlink(missing_ok=True)
+    _active.discard(temporary)
 
 
 class Lot:
@@ -73,13 +84,8 @@ class Lot:
         Raises:
             OSError: the folder does not take the file.
         """
-        temporary = _temporary(path)
-        _active.add(temporary)
-        try:
+        with _temporarily(path) as temporary:
             yield temporary
-        except BaseException:
-            _remove(temporary)
-            raise
         self._written.append((temporary, path))
 
     def make_folder(self, path: Path, parents: bool = True) -> None:
@@ -112,12 +118,6 @@ class Lot:
                 _remove(temporary)
             self._written, self._folders = [], set()
         return refused
-
-
-def _remove(temporary: Path) -> None:
-    with suppress(OSError):
-        temporary.unlink(missing_ok=True)
-    _active.discard(temporary)
 
 
 def write_bytes(path: Path, content: bytes | memoryview) -> None:

@@ -97,7 +97,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs write no report: drawing takes most of the time of a short one, and many tests ask for its trials alone."""
-
     from mcstudy import statistics
 
     def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int, *known: object) -> pd.DataFrame:

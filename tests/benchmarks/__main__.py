@@ -65,7 +65,6 @@ def main() -> None:
         print(f"{name:15} {text}")
     for count, most in peaks.items():
         print(f"peak of {count} thread{'s' * (count > 1)}: {most:.0f}·10⁹ float32 operations a second", flush=True)
-
     for workload in WORKLOADS:
         if workload.name in names or workload.name[0] in names:
             speed.measure(workload, chosen, pairs, threads, tell)

@@ -77,21 +77,21 @@ def threads_gain(pairs: int, threads: int, tell: Tell) -> None:
         ours, count = sized(each, threads, THREADS_SECONDS)
         work = ours.works[0]
         per = count * len(ours.works) * work.steps * work.batch
-        wall: list[float] = []
-        processors: list[float] = []
-
-        def run(ours: Ours = ours, wall: list[float] = wall, processors: list[float] = processors) -> None:
-            start = time.perf_counter(), time.process_time()
-            ours.run(threads)
-            wall.append(time.perf_counter() - start[0])
-            processors.append(time.process_time() - start[1])
-
-        found = paired(run, partial(ours.run, 1), pairs)
+        clocks: list[tuple[float, float]] = []
+        found = paired(partial(_clocked, ours, threads, clocks), partial(ours.run, 1), pairs)
         sides = {"ours": found.first.median / per * 1e9, "other": found.second.median / per * 1e9}
         goal = THREADS_GOAL if threads == 2 else None
         # What other processes or machines take of the cores is missing here.
-        note = f"on {sum(processors) / sum(wall):.2f} cores"
+        processors, wall = map(sum, zip(*clocks, strict=True))
+        note = f"on {processors / wall:.2f} cores"
         tell(row("threads", each.name, f"{threads} threads", found.ratio, "times", goal=goal, note=note, **sides))
+
+
+def _clocked(ours: Ours, threads: int, clocks: list[tuple[float, float]]) -> None:
+    """Train all of it, and add the seconds of processors and of the clock that it takes."""
+    before = time.process_time(), time.perf_counter()
+    ours.run(threads)
+    clocks.append((time.process_time() - before[0], time.perf_counter() - before[1]))
 
 
 def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
