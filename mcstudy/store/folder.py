@@ -40,7 +40,7 @@ class FolderStore(Store):
     Several threads may write at once, each its own trials.
     """
 
-    writers = 4
+    writers = 2
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)

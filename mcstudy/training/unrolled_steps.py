@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from mcstudy import jit
@@ -23,6 +24,10 @@ def steps_loop(network: Network) -> Callable[..., None]:
     the compiler would keep what the forward pass loads for the backward pass, in more registers than there are.
     Instead, as many parameters as there is room for stay in registers from step to step: what bounds such a loop is
     neither its multiplications nor its loads but its stores, of which a processor does less than one in a cycle.
+    They are the first ones, which a step updates last and the next one needs first: from memory they come late.
+
+    The forward pass of a slice comes before the backward pass of the slice before it. Each of these waits for the
+    output of its own forward pass, and a processor does not look far enough ahead to find other work by itself.
     """
     beside = 4 if network.parameters <= _SHORT else 2
 
@@ -46,8 +51,12 @@ def steps_loop(network: Network) -> Callable[..., None]:
         steps = [_Step(network, code, numbers, parameters, again, scale, rate, kept) for code in codes]
 
         def all_of_them(place: Any) -> None:
-            for step in steps:
-                step.write((inputs, targets), (x, y), columns, place)
+            sample = (inputs, targets), (x, y), columns, place
+            steps[0].forward(*sample)
+            for before, step in pairwise(steps):
+                step.forward(*sample)
+                before.backward()
+            steps[-1].backward()
 
         codes[0].around(count, position, size, all_of_them)
         for step in steps:
@@ -77,10 +86,10 @@ def steps_loop(network: Network) -> Callable[..., None]:
 
 
 def _kept(network: Network, slices: int) -> range:
-    """The numbers of the parameters that stay in registers while as many slices train side by side: the last ones."""
+    """The numbers of the parameters that stay in registers while as many slices train side by side."""
     values = max(layer.inputs + layer.outputs for layer in network.layers)
     free = 0 if network.slow else max(0, jit.register_count() - values - _OTHERS)
-    return range(max(0, network.parameters - free // slices), network.parameters)
+    return range(min(free // slices, network.parameters))
 
 
 class _Step(Passes):
@@ -110,19 +119,25 @@ class _Step(Passes):
         """Parameter number `at`, in the forward pass."""
         return self.code.get(self._kept[at]) if at in self._kept else super().parameter(at)
 
-    def write(self, tables: tuple[Any, Any], starts: tuple[Any, Any], columns: Any, position: Any) -> None:
-        """The code of the step."""
-        layers, code = self.network.layers, self.code
+    def forward(self, tables: tuple[Any, Any], starts: tuple[Any, Any], columns: Any, position: Any) -> None:
+        """The code of the step up to the outputs."""
+        code = self.code
         places = code.index(starts[0], position, 1), code.index(starts[1], position, 1)
-        x, y = self.samples(tables, places, columns, 1)
+        self._sample = tables, places, columns, 1
+        x, y = self.samples(*self._sample)
         values, slopes = [[row[0] for row in x]], []
-        for i in range(len(layers)):
+        for i in range(len(self.network.layers)):
             f, slope = self.activated(i, self.sums(i, [[value] for value in values[-1]]))
             values.append([row[0] for row in f])
             slopes.append([row[0] for row in slope])
-        delta = self._output_delta(values[-1], slopes[-1], [row[0] for row in y])
+        self._values, self._slopes, self._targets = values, slopes, [row[0] for row in y]
+
+    def backward(self) -> None:
+        """The code of the rest of it."""
+        layers, values, slopes = self.network.layers, self._values, self._slopes
+        delta = self._output_delta(values[-1], slopes[-1], self._targets)
         # Loaded once more, the inputs take no registers in between.
-        inputs = [row[0] for row in self.samples(tables, places, columns, 1)[0]]
+        inputs = [row[0] for row in self.samples(*self._sample)[0]]
         for i in range(len(layers) - 1, 0, -1):
             below = []
             for k, value in enumerate(values[i]):
