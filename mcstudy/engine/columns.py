@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,28 +43,34 @@ OF_NUMBERS = ("saturated_units", "linear_units", "merged_units", "opposite_units
 """What a network that diverged has none of: it may consist of NaN."""
 
 
-def noted(cell: Cell, notes: Array, outcomes: Array) -> dict[str, Array]:
-    """The columns of notes (trials, notes) of a cell; dead units by hidden layer too, where there are several.
+def noted(cells: Sequence[Cell], notes: Array, outcomes: Array) -> list[dict[str, Array]]:
+    """The columns of notes, by cell; dead units by hidden layer too, where there are several.
 
     Args:
-        cell: whose trials they are.
-        notes: (trials, notes) as kernels make them.
-        outcomes: (trials,) codes.
+        cells: whose trials they are.
+        notes: (cells, trials, notes) as kernels make them.
+        outcomes: (cells, trials) codes.
     """
-    columns = {name: notes[:, place].astype(kind or notes.dtype) for name, (place, kind) in NOTED.items()}
-    network, loss = cell.settings["network"], LOSSES[cell.settings["train"]["loss"]["name"]]
-    if network["activation"]["name"] == "linear":
-        columns["linear_units"][:] = 0  # by design
-    if loss.logits:
-        columns["constant"][columns["constant"] > 0] = CONSTANTS.index("other")  # targets are no logits
+    found = {name: notes[..., place].astype(kind or notes.dtype) for name, (place, kind) in NOTED.items()}
     for name in OF_NUMBERS:
-        columns[name][outcomes == OUTCOMES.index("diverged")] = 0
+        found[name][outcomes == OUTCOMES.index("diverged")] = 0
+    by_layer = notes[..., diagnosis.NOTES :].transpose(0, 2, 1).astype(np.int32, order="C")
+    return [
+        _of_cell(cell, {name: values[c] for name, values in found.items()}, by_layer[c]) for c, cell in enumerate(cells)
+    ]
+
+
+def _of_cell(cell: Cell, columns: dict[str, Array], by_layer: Array) -> dict[str, Array]:
+    """The columns of a cell by themselves, and its (2 hidden layers, trials) counts of dead units."""
+    if cell.settings["network"]["activation"]["name"] == "linear":
+        columns["linear_units"][:] = 0  # by design
+    if LOSSES[cell.settings["train"]["loss"]["name"]].logits:
+        columns["constant"][columns["constant"] > 0] = CONSTANTS.index("other")  # targets are no logits
     hidden = len(cell.layers) - 1
     if hidden > 1:
         for layer in range(hidden):
-            at = diagnosis.NOTES + 2 * layer
-            columns[f"dead_units_start_{layer + 1}"] = notes[:, at].astype(np.int32)
-            columns[f"dead_units_{layer + 1}"] = notes[:, at + 1].astype(np.int32)
+            columns[f"dead_units_start_{layer + 1}"] = by_layer[2 * layer]
+            columns[f"dead_units_{layer + 1}"] = by_layer[2 * layer + 1]
     return columns
 
 

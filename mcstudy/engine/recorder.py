@@ -174,7 +174,8 @@ class _History:
         if added:
             stored = self._store.read_history(self._cell.id)
             # A write that failed at its very end, when it was to be made safe, has stored more than is known.
-            losses = np.concatenate([*([] if stored is None else [stored[1][: self._length]]), *added])
+            pieces = [*([] if stored is None else [stored[1][: self._length]]), *added]
+            losses = np.concatenate(pieces) if len(pieces) > 1 else pieces[0]
             self._store.write_history(self._cell.id, check_steps(self._cell), losses)
         self._reached = length
 

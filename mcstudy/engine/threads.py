@@ -79,29 +79,29 @@ def run_unit(
     places, done = in_sequence(order, done)
     if done == 0:
         return []
-    results = []
-    for c, cell in enumerate(program.cells):
-        outcomes = outcome[c, places].astype(np.uint8)
-        first, last, best = (values[c, places].astype(program.dtype) for values in losses)
+    outcomes = outcome[:, places].astype(np.uint8)
+    steps, step_best = steps[:, places], step_best[:, places]
+    first, last, best = (values[:, places].astype(program.dtype) for values in losses)
+    results, checks, parameters = [], program.checks, program.cell_table["count"].tolist()
+    for c, columns in enumerate(noted(program.cells, notes[:, places], outcomes)):
         rows = {
             "trial": number[:done],
-            "outcome": outcomes,
-            "steps": steps[c, places],
-            "loss_first": first,
-            "loss_last": last,
-            "loss_best": best,
-            "step_best": step_best[c, places],
-            **noted(cell, notes[c, places], outcomes),
+            "outcome": outcomes[c],
+            "steps": steps[c],
+            "loss_first": first[c],
+            "loss_last": last[c],
+            "loss_best": best[c],
+            "step_best": step_best[c],
+            **columns,
         }
         rows |= looked_up(program, c, rows, finals[c, places] if finals.shape[1] else finals[c])
-        checks, parameters = program.checks[c], int(program.cell_table["count"][c])
         results.append(
             UnitResult(
-                cell,
+                program.cells[c],
                 unit.first,
                 rows,
-                history[c, : min(done, limits[c]), :checks].astype(program.dtype),
-                trace[c, :done, :checks, :parameters].astype(program.dtype),
+                history[c, : min(done, limits[c]), : checks[c]].astype(program.dtype),
+                trace[c, :done, : checks[c], : parameters[c]].astype(program.dtype),
             )
         )
     return results
