@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcstudy.catalog.activations import ACTIVATIONS
@@ -23,10 +23,10 @@ ZERO = 0
 
 
 class Memory:
-    """Hands out addresses."""
+    """Hands out addresses, from `size` on."""
 
-    def __init__(self) -> None:
-        self.size = 0
+    def __init__(self, size: int = 0) -> None:
+        self.size = size
 
     def take(self, packs: int) -> int:
         """The address of so many packs that nobody has."""
@@ -41,8 +41,33 @@ def numbers_of(part: Mapping[str, Any], count: int) -> list[float]:
     return (values + [0.0] * count)[:count]
 
 
+def cell_room(cell: Cell) -> dict[str, int]:
+    """How many packs a cell takes of each kind that it shares with no other, by the name of their address."""
+    slots, count, last = OPTIMIZERS[cell.settings["train"]["optimizer"]["name"]].slots, cell.parameters, cell.layers[-1]
+    return {
+        "parameters": count,
+        "slots": slots * count,
+        "ones": last.inputs if last.fixed else 0,
+        "final": count,
+        "notes": note_count(len(cell.layers) - 1),
+        "gradients": count,
+        "snapshot": (1 + slots) * count if _repeats(cell) else 0,
+    }
+
+
+def tile_of(cell: Cell, pack_bytes: int) -> tuple[int, int]:
+    """Samples of a cell's tile, and how many packs it takes of the memory for tiles, which cells use in turn."""
+    task = cell.settings["task"]
+    units = task["n_inputs"] + sum((3 + layer.trained) * layer.outputs for layer in cell.layers) + task["n_outputs"]
+    tile = TILE if TILE * units * pack_bytes <= TILE_BYTES else TILE // 2
+    if cell.settings["train"]["backward"] == "after_update":
+        tile = max(tile, int(task["batch"]))
+    return tile, tile * units
+
+
 def cell_row(
     cell: Cell,
+    shapes: Sequence[dict[str, Any]],
     memory: Memory,
     layers: list[dict[str, Any]],
     axes: list[tuple[float, float, float]],
@@ -52,54 +77,66 @@ def cell_row(
     """The row of a cell; rows of its layers, grid axes and numbers go to the lists.
 
     What is left open: the tile's addresses, and those of compiled loops.
+
+    Args:
+        cell: the cell.
+        shapes: `layer_rows` of its network.
+        memory: where it takes addresses.
+        layers, axes, numbers: the lists.
+        pack_bytes: of a pack.
     """
     settings = cell.settings
-    training, task, init = settings["train"], settings["task"], settings["network"]["init"]
-    own = cell.layers
+    training, init = settings["train"], settings["network"]["init"]
     optimizer = OPTIMIZERS[training["optimizer"]["name"]]
     hyper = optimizer.hyper(training["optimizer"])
-    count = cell.parameters
-    parameters = memory.take(count)
-    slots = memory.take(optimizer.slots * count)
-    ones = memory.take(own[-1].inputs if own[-1].fixed else 0)
+    room = cell_room(cell)
+    at = {name: memory.take(packs) for name, packs in room.items()}
     row: dict[str, Any] = {
         "first_layer": len(layers),
-        "layers": len(own),
-        "parameters": parameters,
-        "count": count,
-        "final": memory.take(count),
-        "notes": memory.take(note_count(len(own) - 1)),
-        "noted": note_count(len(own) - 1),
-        "slots": slots,
+        "layers": len(shapes),
+        "parameters": at["parameters"],
+        "count": room["parameters"],
+        "final": at["final"],
+        "notes": at["notes"],
+        "noted": room["notes"],
+        "slots": at["slots"],
         "slot_count": optimizer.slots,
-        "gradients": memory.take(count),
-        "snapshot": memory.take((1 + optimizer.slots) * count) if _repeats(cell, optimizer.counts) else -1,
+        "gradients": at["gradients"],
+        "snapshot": at["snapshot"] if room["snapshot"] else -1,
         "grid": -1,
         "hyper": list(hyper) + [0.0] * (HYPERPARAMETERS - len(hyper)),
-        "batch": task["batch"],
+        "batch": settings["task"]["batch"],
+        "tile": tile_of(cell, pack_bytes)[0],
         "steps": training["steps"],
         "every": settings["converge"]["every"],
         "bias_decay": training["bias_update"] == "decay",
         "after_update": training["backward"] == "after_update",
+        "scaled": any(shape["scaled"] for shape in shapes),
         **_loss(settings),
         **_adjustments(training),
         **_criteria(settings, numbers),
         **_schedule(training, numbers),
     }
     row["fused"] = _fused(cell) and not row["adjusted"] and not row["schedule_rows"]
-    units = task["n_inputs"] + sum((3 + layer.trained) * layer.outputs for layer in own) + task["n_outputs"]
-    row["tile"] = TILE if TILE * units * pack_bytes <= TILE_BYTES else TILE // 2
-    if row["after_update"]:
-        row["tile"] = max(row["tile"], task["batch"])
     if init["name"] == "grid":
         row["grid"] = len(axes)
-        axes.extend(_axes(init, count))
-    at = parameters
-    for number, layer in enumerate(own):
-        layers.append(_layer(layer, number, ones if layer.fixed else at, init))
-        at += layer.parameters
-    row["scaled"] = any(made["scaled"] for made in layers[row["first_layer"] :])
+        axes.extend(_axes(init, cell.parameters))
+    weights = at["parameters"]
+    for layer, shape in zip(cell.layers, shapes, strict=True):
+        layers.append(shape | _addresses(layer, at["ones"] if layer.fixed else weights))
+        weights += layer.parameters
     return row
+
+
+def _addresses(layer: Layer, weights: int) -> dict[str, int]:
+    """Where a layer's parameters lie, given where its weights do."""
+    biases = weights + layer.weights
+    return {
+        "weights": weights,
+        "biases": biases if layer.biased else -1,
+        "start": biases if layer.biased else ZERO,
+        "trained": biases + layer.outputs * layer.biased if layer.trained else -1,
+    }
 
 
 def _loss(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,18 +209,18 @@ def _special(layer: Layer) -> bool:
     return bool(layer.fixed or layer.trained or draws(layer))
 
 
-def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> dict[str, Any]:
+def layer_rows(network: Sequence[Layer], init: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a network's layers but for all addresses: the same in all cells that have the network."""
+    return [_layer(layer, number, init) for number, layer in enumerate(network)]
+
+
+def _layer(layer: Layer, number: int, init: Mapping[str, Any]) -> dict[str, Any]:
     activation = ACTIVATIONS[layer.activation["name"]]
     a, b = activation.numbers(layer.activation)
-    after = weights + layer.weights
-    trained = after + (layer.outputs if layer.biased else 0)
     recipe, bias = starts(layer, init)
     row: dict[str, Any] = {
         "inputs": layer.inputs,
         "outputs": layer.outputs,
-        "weights": weights,
-        "biases": after if layer.biased else -1,
-        "start": after if layer.biased else ZERO,
         "start_row": 1 if layer.biased else 0,
         "zero": ZERO,
         "number": number,
@@ -191,7 +228,6 @@ def _layer(layer: Layer, number: int, weights: int, init: Mapping[str, Any]) -> 
         "kind": _kind(layer.activation),
         "a": a,
         "b": b,
-        "trained": trained if layer.trained else -1,
         "trained_start": a,
         "dropout": layer.dropout,
         "scheme": recipe.scheme,
@@ -229,12 +265,13 @@ def _axes(init: Mapping[str, Any], count: int) -> list[tuple[float, float, float
     return list(zip(each(init["low"]), each(init["high"]), each(init["points"]), strict=True))
 
 
-def _repeats(cell: Cell, counts: bool) -> bool:
+def _repeats(cell: Cell) -> bool:
     """Whether training repeats itself once parameters and optimizer state come back at a check.
 
     The samples of every stretch between checks must be the same, and no update may depend on the number of the step.
     """
     task, steps, every = cell.settings["task"], cell.settings["train"]["steps"], cell.settings["converge"]["every"]
+    counts = OPTIMIZERS[cell.settings["train"]["optimizer"]["name"]].counts
     if counts or task["samples"] == "fresh" or task["order"] == "shuffled" or steps == 0:
         return False
     if any(map(draws, cell.layers)) or cell.settings["train"]["schedule"] is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from mcstudy.catalog.dispatch import target_address
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.engine.linking import link
-from mcstudy.engine.rows import lay_out, size_key
+from mcstudy.engine.rows import lay_out, layout_bytes
 from mcstudy.engine.unrolling import Unrolled
 from mcstudy.errors import Fault, StudyError
 from mcstudy.kernels.layout import CELL, LAYER
@@ -112,7 +112,7 @@ def check_steps(cell: Cell) -> np.ndarray:
     return np.append(inner, steps) if steps else np.zeros(1, np.int64)
 
 
-def check_memory(cells: Iterable[Cell], file: str | None = None, threads: int = 1) -> None:
+def check_memory(cells: Sequence[Cell], file: str | None = None, threads: int = 1) -> None:
     """Make sure that every cell fits into memory, before anything is written or trained.
 
     Args:
@@ -124,12 +124,8 @@ def check_memory(cells: Iterable[Cell], file: str | None = None, threads: int = 
         StudyError: a cell would need more than `MOST_BYTES` in each thread, or all threads more than there is.
     """
     there = memory_bytes()
-    known: dict[Hashable, int] = {}
-    for cell in cells:
-        shape = size_key(cell)
-        if shape not in known:
-            known[shape] = lay_out([cell]).bytes
-        need = known[shape] + 8 * kept_trials(cell) * cell.checks
+    for cell, size in zip(cells, layout_bytes(cells), strict=True):
+        need = size + 8 * kept_trials(cell) * cell.checks
         if need > MOST_BYTES:
             most = f"in every thread, and {MOST_BYTES / 2**30:.0f} GiB is the most"
         elif there is not None and need * threads > there:
@@ -194,10 +190,9 @@ def alone(program: Program, index: int) -> Program:
 
 
 def _records(rows: list[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
-    table = np.zeros(len(rows), dtype)
-    for name in dict.fromkeys(name for row in rows for name in row):
-        table[name] = [row.get(name, 0) for row in rows]
-    return table
+    """The table of rows, 0 where a row does not say; an error where it says what the table has no room for."""
+    zeros = dict.fromkeys(dtype.names or (), 0)
+    return np.array([tuple((zeros | row).values()) for row in rows], dtype)
 
 
 def _shared_points(

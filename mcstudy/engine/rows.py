@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.inputs import INPUTS
 from mcstudy.catalog.tasks import TASKS
-from mcstudy.engine.cell_rows import Memory, cell_row, numbers_of
+from mcstudy.engine.cell_rows import Memory, cell_room, cell_row, layer_rows, numbers_of, tile_of
 from mcstudy.kernels.gather import ROW_BYTES, row_columns, row_step
 from mcstudy.kernels.layout import FRESH, GROUP, TABLE, TRIAL
 from mcstudy.kernels.sorting import sort_room
@@ -25,6 +25,31 @@ MOST_PARAMETERS = 200
 """Networks of more parameters train in packs of one register. Larger packs hide latency and spread the cost of loops
 where a network is small; the weights of a larger one would not fit the caches, and blocks of its sums fill registers.
 """
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What belongs to all cells of a group.
+
+    Attributes:
+        group: the table of it.
+        dtype, lanes: of the packs.
+        memory: addresses that are taken.
+        integer_packs: how many packs of integers there are.
+        noise: packs of scratch memory that drawing takes.
+    """
+
+    group: np.ndarray
+    dtype: np.dtype
+    lanes: int
+    memory: Memory
+    integer_packs: int
+    noise: int
+
+    def bytes(self, packs: int) -> int:
+        """Memory that a thread needs for so many packs in all, what all trials share included."""
+        shared = int(self.group["size"][0] * (self.group["inputs"][0] + self.group["outputs"][0]))
+        return self.lanes * (packs * self.dtype.itemsize + self.integer_packs * 4) + shared * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -51,12 +76,6 @@ class Layout:
         """The dtype of a whole pack."""
         return np.dtype((self.dtype, self.lanes))
 
-    @property
-    def bytes(self) -> int:
-        """Memory that a thread needs for them, what all trials share included."""
-        shared = int(self.group["size"][0] * (self.group["inputs"][0] + self.group["outputs"][0]))
-        return self.lanes * (self.packs * self.dtype.itemsize + self.integer_packs * 4) + shared * self.dtype.itemsize
-
 
 def pack_bytes(cells: Iterable[Cell]) -> int:
     """Bytes of the packs in which cells train. It never changes a result."""
@@ -64,24 +83,53 @@ def pack_bytes(cells: Iterable[Cell]) -> int:
     return min(jit.pack_bytes(), jit.register_bytes()) if wide else jit.pack_bytes()
 
 
-def size_key(cell: Cell) -> Hashable:
-    """What decides how large the layout of a cell by itself is."""
-    train = cell.settings["train"]
-    ways = train["optimizer"]["name"], train["backward"], train["schedule"] is None
-    return cell.data_key, repr(cell.layers), ways, train["steps"], cell.settings["converge"]["every"]
+def layout_bytes(cells: Iterable[Cell]) -> Iterator[int]:
+    """The bytes of each cell's layout where it trains by itself, which is not made for that."""
+    known: dict[Hashable, _Shared] = {}
+    for cell in cells:
+        lanes = _lanes([cell])
+        if (cell.data_key, lanes) not in known:
+            known[cell.data_key, lanes] = _shared(cell, lanes)
+        shared = known[cell.data_key, lanes]
+        tile = tile_of(cell, lanes * shared.dtype.itemsize)[1]
+        packs = shared.memory.size + sum(cell_room(cell).values()) + tile + max(shared.noise, _scratch(cell))
+        yield shared.bytes(packs)
 
 
 def lay_out(cells: Sequence[Cell]) -> Layout:
     """The layout of cells that share their data."""
-    task = cells[0].settings["task"]
-    dtype = np.dtype(cells[0].settings["train"]["precision"])
-    lanes = pack_bytes(cells) // dtype.itemsize
+    lanes = _lanes(cells)
+    shared = _shared(cells[0], lanes)
+    memory, pack_size = shared.memory, lanes * shared.dtype.itemsize
+    layers: list[dict[str, Any]] = []
+    axes: list[tuple[float, float, float]] = []
+    numbers: list[float] = []
+    rows, last, shapes = [], None, []
+    for cell in cells:
+        network = cell.layers, cell.settings["network"]["init"]
+        if network != last:  # that of the cell before is often the same
+            last, shapes = network, layer_rows(*network)
+        rows.append(cell_row(cell, shapes, memory, layers, axes, numbers, pack_size))
+    scratch = memory.take(max(shared.noise, *map(_scratch, cells)))
+    _place_tiles(rows, layers, memory, max(tile_of(cell, pack_size)[1] for cell in cells))
+    group, integers = shared.group, shared.integer_packs
+    return Layout(group, rows, layers, axes, numbers, shared.dtype, lanes, memory.size, integers, scratch)
+
+
+def _lanes(cells: Sequence[Cell]) -> int:
+    return pack_bytes(cells) // int(np.dtype(cells[0].settings["train"]["precision"]).itemsize)
+
+
+def _shared(cell: Cell, lanes: int) -> _Shared:
+    """The start of a layout: what belongs to all cells with the data of one."""
+    task = cell.settings["task"]
+    dtype = np.dtype(cell.settings["train"]["precision"])
     memory = Memory()
     memory.take(1)  # stays zero: layers without biases start from it
     group = np.zeros(1, GROUP)
     task_scratch = TASKS[task["name"]].scratch_packs(task["parameters"])
     values: dict[str, Any] = {
-        "seed": cells[0].settings["seed"],
+        "seed": cell.settings["seed"],
         "inputs": task["n_inputs"],
         "outputs": task["n_outputs"],
         "source": {"fresh": FRESH, "shared": TABLE, "trial": TRIAL}[task["samples"]],
@@ -96,17 +144,10 @@ def lay_out(cells: Sequence[Cell]) -> Layout:
         values["input_a"], values["input_b"] = numbers_of(task["input"], 2)
     for name, value in values.items():
         group[name] = value
-    width = dtype.itemsize * lanes
     _place_data(group, memory, dtype, lanes, task)
-    layers: list[dict[str, Any]] = []
-    axes: list[tuple[float, float, float]] = []
-    numbers: list[float] = []
-    rows = [cell_row(cell, memory, layers, axes, numbers, width) for cell in cells]
     noise = int(group["size"][0]) * task["n_outputs"] if task["noise"] and task["samples"] != "shared" else 0
-    scratch = memory.take(max(noise, *map(_scratch, cells)))
-    _place_tiles(rows, layers, memory)
     integers = 2 + (sort_room(task["size"]) if group["shuffled"][0] else 0)
-    return Layout(group, rows, layers, axes, numbers, dtype, lanes, memory.size, integers, scratch)
+    return _Shared(group, dtype, lanes, memory, integers, noise)
 
 
 def _scratch(cell: Cell) -> int:
@@ -150,12 +191,11 @@ def _stage(group: np.ndarray, memory: Memory) -> None:
         group["staging"] = memory.take(int(group["size"][0] * group["inputs"][0]))
 
 
-def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memory: Memory) -> None:
+def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memory: Memory, packs: int) -> None:
     """Give each cell's tile its addresses. Cells train in turn, so all of them use the same memory."""
-    start, end = memory.size, memory.size
+    start = memory.take(packs)
     for cell in cells:
-        own = Memory()
-        own.size = start
+        own = Memory(start)
         tile = cell["tile"]
         rows = layers[cell["first_layer"] : cell["first_layer"] + cell["layers"]]
         source = own.take(rows[0]["inputs"] * tile)
@@ -167,5 +207,3 @@ def _place_tiles(cells: list[dict[str, Any]], layers: list[dict[str, Any]], memo
             row["extra"] = own.take(row["outputs"] * tile if row["trained"] >= 0 else 0)
             source = row["after"]
         cell["targets"] = own.take(rows[-1]["outputs"] * tile)
-        end = max(end, own.size)
-    memory.size = end
