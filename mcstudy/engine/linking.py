@@ -52,12 +52,14 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Unrolled | None = None
             layout.numbers.extend(part.constants(task["parameters"], lambda count: task_normals(seed, number, count)))
         last: Any = None
         addresses: list[dict[str, int]] = []  # of the cell before, whose network is often the same
+        losses: dict[str, tuple[int, int]] = {}
         for cell, row in zip(cells, layout.cells, strict=True):
             training = cell.settings["train"]
-            optimizer = OPTIMIZERS[training["optimizer"]["name"]]
+            optimizer, loss = OPTIMIZERS[training["optimizer"]["name"]], training["loss"]["name"]
             row["optimizer"] = update_address(optimizer, training["optimizer"], pack)
-            loss = LOSSES[training["loss"]["name"]]
-            row["loss_value"], row["loss_gradient"] = loss_addresses(loss, pack)
+            if loss not in losses:
+                losses[loss] = loss_addresses(LOSSES[loss], pack)
+            row["loss_value"], row["loss_gradient"] = losses[loss]
             own, init = layout.layers[row["first_layer"] :][: row["layers"]], cell.settings["network"]["init"]
             network = cell.layers, init
             if network != last:

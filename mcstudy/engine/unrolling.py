@@ -38,10 +38,13 @@ class Unrolled:
     Args:
         compiled: ids of the cells that have them at any rate.
         loaded: ids of those that have them where their machine code is on disk.
+        kinds: the kinds of cells, by id, where they are known.
     """
 
-    def __init__(self, compiled: Iterable[str] = (), loaded: Iterable[str] = ()) -> None:
-        self._compiled, self._loaded = frozenset(compiled), frozenset(loaded)
+    def __init__(
+        self, compiled: Iterable[str] = (), loaded: Iterable[str] = (), kinds: Mapping[str, str] | None = None
+    ) -> None:
+        self._compiled, self._loaded, self._kinds = frozenset(compiled), frozenset(loaded), kinds or {}
         self._addresses: dict[Hashable, dict[str, int]] = {}
 
     def wants(self, cell: Cell) -> bool:
@@ -54,7 +57,7 @@ class Unrolled:
 
     def addresses(self, cell: Cell, ways: Hashable, find: Callable[[], dict[str, int]]) -> dict[str, int]:
         """What `find` gives, asked once for all cells of a kind that train in these ways."""
-        key = _kind(cell), ways, self.compiles(cell)
+        key = self._kinds.get(cell.id) or _kind(cell), ways, self.compiles(cell)
         if key not in self._addresses:
             self._addresses[key] = find()
         return self._addresses[key]
@@ -69,7 +72,7 @@ def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> Unrolle
         seconds[kinds[cell.id]] = seconds.get(kinds[cell.id], 0.0) + cost
     enough = {kinds[cell.id]: WORTH_SECONDS * (1 + _weights(cell) / WORTH_WEIGHTS) for cell in cells}
     compiled = {cell for cell, kind in kinds.items() if seconds[kind] >= enough[kind]}
-    return Unrolled(compiled, {cell for cell, kind in kinds.items() if seconds[kind] >= LOADED_SECONDS})
+    return Unrolled(compiled, {cell for cell, kind in kinds.items() if seconds[kind] >= LOADED_SECONDS}, kinds)
 
 
 def _weights(cell: Cell) -> int:
