@@ -20,7 +20,7 @@ from mcstudy.engine.sharing import draws_while_training, groups
 from mcstudy.engine.unrolling import worth_unrolling
 from mcstudy.plan import Cell, Table
 
-UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.01
+UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.003
 """How long a unit takes at most and, at the end of a run, at least."""
 SORTED_SECONDS = 2.0
 """The first of these for units whose trials are sorted: the more there are, the more of them are alike."""
