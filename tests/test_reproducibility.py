@@ -21,7 +21,8 @@ import mcstudy.engine.run
 from mcstudy import jit, listing
 from mcstudy.again.trace import retrain
 from mcstudy.engine.program import build
-from mcstudy.engine.threads import Unit, run_unit, units
+from mcstudy.engine.threads import Unit, run_unit
+from mcstudy.engine.work import Work
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import Plan, make_plan
 from mcstudy.spec import Study
@@ -190,12 +191,12 @@ def test_hash_seeds_and_locales_change_nothing(tmp_path: Path) -> None:
 def test_units_cover_what_is_missing_once_and_are_made_as_they_are_needed() -> None:
     ranges = {cell.id: [(0, 10), (64, 65), (100, 1000 + 100 * cell.index)] for cell in plan().cells}
     covered: dict[str, list[int]] = {cell: [] for cell in ranges}
-    for program, first, last, _ in units(plan().cells, {}, ranges, 2, 64):
+    for program, first, last, _ in Work(plan().cells, {}, ranges, 2, 64):
         assert first < last and first // 64 == (last - 1) // 64
         for cell in program.cells:
             covered[cell.id].extend(range(first, last))
     assert covered == {cell: [i for a, b in ranges[cell] for i in range(a, b)] for cell in ranges}
-    endless = units(plan().cells, {}, {cell.id: [(0, 10**12)] for cell in plan().cells}, 2)
+    endless = Work(plan().cells, {}, {cell.id: [(0, 10**12)] for cell in plan().cells}, 2)
     assert next(endless).first == 0
 
 

@@ -15,7 +15,8 @@ import synthetic
 
 import mcstudy
 from mcstudy import sums
-from mcstudy.engine.threads import WAITING_UNITS, UnitResult, run_units, units
+from mcstudy.engine.threads import WAITING_UNITS, UnitResult, run_units
+from mcstudy.engine.work import Work
 from mcstudy.plan import Plan, make_plan
 from mcstudy.report import collect
 from mcstudy.statistics.pairs import Converged
@@ -111,7 +112,7 @@ def test_threads_wait_for_what_has_to_be_stored() -> None:
 
     def work() -> Iterator[Any]:
         nonlocal begun
-        for unit in units(plan.cells, plan.tables, {cell.id: [(0, 40_000)] for cell in plan.cells}, 2, 400):
+        for unit in Work(plan.cells, plan.tables, {cell.id: [(0, 40_000)] for cell in plan.cells}, 2, 400):
             begun += 1
             yield unit
 

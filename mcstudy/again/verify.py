@@ -150,7 +150,7 @@ def _compared(run: Run, cell: Cell, shard: Shard, progress: Progress) -> str:
     recorder = Recorder(store, progress.advance, summaries=True)
     first, last = shard[:2]
     work = Work([cell], run.tables([cell]), {cell.id: [(first, last)]}, available_threads())
-    run_units(work, available_threads(), recorder.receive, progress.idle)
+    run_units(work, available_threads(), recorder.receive, progress.idle, work.took)
     recorder.flush(True)
     stored = sums.read(run.store, shard)
     computed = sums.Sums()

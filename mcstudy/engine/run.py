@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mcstudy.engine.program import kept_trials
 from mcstudy.engine.recorder import Recorder, gaps
 from mcstudy.engine.threads import UnitResult, available_threads, run_units
-from mcstudy.engine.work import Work
+from mcstudy.engine.work import Programs, Work
 from mcstudy.errors import RunError
 from mcstudy.plan import Cell, Plan, Trials
 from mcstudy.signals import deferred
@@ -135,6 +135,7 @@ def train(
             receive(results)
 
     started = complete = False
+    programs: Programs = {}
     before = dict.fromkeys(counts, 0)
     try:
         for wanted in [counts] if rounds is None else rounds:
@@ -144,8 +145,9 @@ def train(
                 progress.start(missing.rows, sum(counts.values()), rounds is not None)
                 started = True
             if rows:
-                run_units(Work(plan.cells, plan.tables, ranges, threads, unit_trials), threads, take, progress.idle)
-                trained += rows
+                work = Work(plan.cells, plan.tables, ranges, threads, unit_trials, programs)
+                run_units(work, threads, take, progress.idle, work.took)
+                trained, programs = trained + rows, work.programs
             before = dict(wanted)
         complete = True
     except MemoryError as error:

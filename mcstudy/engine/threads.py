@@ -21,17 +21,14 @@ from mcstudy.engine.columns import looked_up, noted, wants_finals
 from mcstudy.engine.failures import failed
 from mcstudy.engine.order import in_sequence, training_order
 from mcstudy.engine.program import Program, kept_trials
-from mcstudy.engine.work import Unit, Work
+from mcstudy.engine.work import Unit
 from mcstudy.errors import StudyError
 from mcstudy.plan import Cell
 
-__all__ = ["Unit", "UnitResult", "available_threads", "run_unit", "run_units", "units"]
+__all__ = ["Unit", "UnitResult", "available_threads", "run_unit", "run_units"]
 
 STOP_SECONDS = 0.7
 WAITING_UNITS = 4
-
-
-units = Work
 
 
 @dataclass(frozen=True)
@@ -112,13 +109,15 @@ def run_units(
     threads: int,
     receive: Callable[[list[UnitResult]], None],
     idle: Callable[[], None],
+    took: Callable[[Unit, float], None] = lambda unit, seconds: None,
 ) -> None:
     """Train units on threads and hand each one's rows to `receive`, in this thread.
 
-    `idle` is called about ten times a second. When either raises, or Ctrl-C arrives, the threads stop after a few
-    steps of training, what they had finished is handed over, and the exception goes on. A thread that is still
-    compiling then is left behind: it ends by itself, without a result. They are never more than `WAITING_UNITS` units a
-    thread ahead of `receive`: what has not been stored takes memory.
+    `took` is told by each thread how many seconds its units take. `idle` is called about ten times a second. When
+    that or `receive` raises, or Ctrl-C arrives, the threads stop after a few steps of training, what they had
+    finished is handed over, and the exception goes on. A thread that is still compiling then is left behind: it ends by
+    itself, without a result. They are never more than `WAITING_UNITS` units a thread ahead of `receive`: what has not
+    been stored takes memory.
 
     Raises:
         RunError: a worker has failed, which is a fault of this program; but `MemoryError` and `StudyError` as they are.
@@ -144,8 +143,7 @@ def run_units(
                 assert memory is not None
                 start = time.perf_counter()
                 found = run_unit(unit, memory, stop)
-                if isinstance(work, Work):
-                    work.took(unit, time.perf_counter() - start)
+                took(unit, time.perf_counter() - start)
                 results.put(found)
             results.put(None)
         except (MemoryError, StudyError) as error:

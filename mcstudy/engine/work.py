@@ -36,6 +36,9 @@ a unit of few, short trials takes less time than what is around it."""
 MOST_STATE_PACKS = 1 << 16
 MOST_HISTORY_BYTES = 1 << 29
 
+Programs = dict[Hashable, Program]
+"""Programs by the ids of their cells and the kernels that these may have."""
+
 
 class Unit(NamedTuple):
     """A group's program and the trials to train: `first` ≤ i < `last`, or the `chosen` ones alone.
@@ -93,6 +96,10 @@ class Work(Iterator[Unit]):
         threads: how many will share the work.
         size: trials of a unit, which is cut at multiples of it. By default as many as take about half a second, and
             fewer towards the end, so that no thread idles while another has a long one.
+        known: programs that were built for earlier work on the same cells, and need not be built again.
+
+    Attributes:
+        programs: those that were needed.
     """
 
     def __init__(
@@ -102,7 +109,10 @@ class Work(Iterator[Unit]):
         missing: Mapping[str, Sequence[tuple[int, int]]],
         threads: int,
         size: int | None = None,
+        known: Programs | None = None,
     ) -> None:
+        self.programs: Programs = {}
+        self._known = known or {}
         self._tables, self._threads, self._size = tables, threads, size
         self._unrolled = worth_unrolling(
             cells, {name: sum(b - a for a, b in ranges) for name, ranges in missing.items()}
@@ -119,7 +129,7 @@ class Work(Iterator[Unit]):
         place = self._next[0][1]
         lot = self._lots[place]
         if lot.program is None:
-            lot.program = build(lot.cells, self._tables, self._unrolled)
+            lot.program = self._program(lot.cells)
         first, last = lot.missing.pop()
         size = self._size
         end = min(last, (first // size + 1) * size if size else first + self._measured(lot, lot.program))
@@ -132,6 +142,12 @@ class Work(Iterator[Unit]):
         else:
             heapq.heappop(self._next)
         return Unit(lot.program, first, end)
+
+    def _program(self, cells: Sequence[Cell]) -> Program:
+        unrolled = self._unrolled
+        key = tuple((cell.id, unrolled.wants(cell), unrolled.compiles(cell)) for cell in cells)
+        self.programs[key] = self._known.get(key) or build(cells, self._tables, unrolled)
+        return self.programs[key]
 
     def _measured(self, lot: _Lot, program: Program) -> int:
         seconds = self._slower * self._left / (self._threads * UNITS_LEFT)
