@@ -98,9 +98,13 @@ def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:
     """
     with _faults_told(file):
         checks: dict[Any, tuple[Activation, int]] = {}
+        last: Any = None
         for cell in cells:
-            dtype = np.dtype(cell.settings["train"]["precision"])
-            task = TASKS[cell.settings["task"]["name"]]
+            task, init = TASKS[cell.settings["task"]["name"]], cell.settings["network"]["init"]
+            used = task, cell.layers, init, cell.settings["train"]["precision"]
+            if used == last:
+                continue
+            last, dtype = used, np.dtype(used[-1])
             if task.origin:
                 target_address(task, dtype)
             for layer in cell.layers:
@@ -108,7 +112,7 @@ def compile_own(cells: Iterable[Cell], file: str | None = None) -> None:
                 if activation.origin:
                     address, _ = activation_addresses(activation, layer.activation, dtype)
                     checks[activation.key, activation.numbers(layer.activation), dtype] = activation, address
-                recipe, bias = starts(layer, cell.settings["network"]["init"])
+                recipe, bias = starts(layer, init)
                 _draw_address(recipe.distribution, dtype)
                 _draw_address(bias, dtype)
         for (_, numbers, dtype), (activation, address) in checks.items():

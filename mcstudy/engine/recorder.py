@@ -80,7 +80,7 @@ class Recorder:
         """Keep the rows of trials with a history, and the sums of the others."""
         kept = len(result.history)
         if kept:
-            rows = {name: values[:kept] for name, values in result.rows.items()}
+            rows = {name: values[:kept].copy() for name, values in result.rows.items()}
             self._pending.setdefault(result.cell.id, []).append(replace(result, rows=rows))
         if kept < len(result.rows["trial"]):
             sums = Sums()

@@ -14,7 +14,7 @@ from mcstudy.store.summaries import MemorySummaries
 
 
 class MemoryStore(Store):
-    """Keeps everything in memory."""
+    """Keeps everything in memory: the arrays as they are written, which nobody may change then."""
 
     def __init__(self) -> None:
         self.summaries = MemorySummaries()
@@ -42,11 +42,10 @@ class MemoryStore(Store):
             yield {name: rows[name][piece] for name in columns or rows}
 
     def _save(self, cell_id: str, start: int, rows: Rows) -> None:
-        copies = {name: values.copy() for name, values in rows.items()}
-        self._rows.setdefault(cell_id, []).append(Shard(start, start + len(rows["trial"]), copies))
+        self._rows.setdefault(cell_id, []).append(Shard(start, start + len(rows["trial"]), rows))
 
     def _save_history(self, cell_id: str, steps: NDArray[Any], losses: NDArray[Any]) -> None:
-        self._histories[cell_id] = (steps.copy(), losses.copy())
+        self._histories[cell_id] = (steps, losses)
 
     def read_history(self, cell_id: str) -> History | None:
         return self._histories.get(cell_id)
