@@ -37,6 +37,7 @@ class _Shared:
         memory: addresses that are taken.
         integer_packs: how many packs of integers there are.
         noise: packs of scratch memory that drawing takes.
+        points: numbers of the samples that all trials share.
     """
 
     group: np.ndarray
@@ -45,11 +46,11 @@ class _Shared:
     memory: Memory
     integer_packs: int
     noise: int
+    points: int
 
     def bytes(self, packs: int) -> int:
         """Memory that a thread needs for so many packs in all, what all trials share included."""
-        shared = int(self.group["size"][0] * (self.group["inputs"][0] + self.group["outputs"][0]))
-        return self.lanes * (packs * self.dtype.itemsize + self.integer_packs * 4) + shared * self.dtype.itemsize
+        return self.lanes * (packs * self.dtype.itemsize + self.integer_packs * 4) + self.points * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,8 @@ def _shared(cell: Cell, lanes: int) -> _Shared:
     _place_data(group, memory, dtype, lanes, task)
     noise = int(group["size"][0]) * task["n_outputs"] if task["noise"] and task["samples"] != "shared" else 0
     integers = 2 + (sort_room(task["size"]) if group["shuffled"][0] else 0)
-    return _Shared(group, dtype, lanes, memory, integers, noise)
+    points = int(group["size"][0]) * (task["n_inputs"] + task["n_outputs"])
+    return _Shared(group, dtype, lanes, memory, integers, noise, points)
 
 
 def _scratch(cell: Cell) -> int:
