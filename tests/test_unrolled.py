@@ -10,11 +10,12 @@ import pytest
 import walk
 
 from mcstudy import jit
-from mcstudy.engine import threads, unrolling
+from mcstudy.engine import unrolling
 from mcstudy.engine.cost import trial_nanoseconds
 from mcstudy.engine.program import build
 from mcstudy.engine.sharing import groups
 from mcstudy.engine.threads import Unit, UnitResult, run_unit
+from mcstudy.engine.work import Work
 from mcstudy.plan import Cell, Plan, make_plan
 
 TRIALS = 70
@@ -104,7 +105,7 @@ def test_they_are_made_where_the_work_is_worth_it(monkeypatch: pytest.MonkeyPatc
     assert some == alike  # cells with one network share its kernels
     monkeypatch.setattr(unrolling, "WORTH_SECONDS", 0.0)
     missing = {name: [(0, 100)] for name in ids}
-    made = [unit.program for unit in threads.units(plan.cells, plan.tables, missing, 1)]
+    made = [unit.program for unit in Work(plan.cells, plan.tables, missing, 1)]
     assert all(np.all(program.cell_table["unrolled_losses"]) for program in made)
 
 
