@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+import walk
 
 from mcstudy import jit
 from mcstudy.engine import rows
@@ -62,3 +63,16 @@ def test_wide_networks_train_in_packs_of_a_register() -> None:
     assert wanted[cells[-1].id] == min(jit.pack_bytes(), jit.register_bytes())
     together = rows.lay_out([cells[0], cells[-1]])
     assert together.lanes * 4 == wanted[cells[-1].id]
+
+
+@pytest.mark.parametrize("name", ["ways, sequential", "ways, shuffled", "ways, units, fresh", "ways, units, trial"])
+def test_a_layout_is_as_large_as_was_said_before_it_was_made(name: str) -> None:
+    cells = make_plan(Study.model_validate(walk.ways()[name])).cells
+    for cell, size in zip(cells, rows.layout_bytes(cells), strict=True):
+        made, task = rows.lay_out([cell]), cell.settings["task"]
+        points = int(made.group["size"][0]) * (task["n_inputs"] + task["n_outputs"])
+        assert size == made.lanes * (made.packs * made.dtype.itemsize + 4 * made.integer_packs) + (
+            points * made.dtype.itemsize
+        )
+        ends = [row["targets"] + row["tile"] * made.layers[-1]["outputs"] for row in made.cells]
+        assert max(ends) == made.packs  # the targets of a tile lie last

@@ -13,6 +13,8 @@ from commands import Command
 
 import mcstudy
 from mcstudy import manifest, report, statistics
+from mcstudy.engine import work
+from mcstudy.engine.program import build
 from mcstudy.engine.run import Progress, train
 from mcstudy.errors import StudyError
 from mcstudy.plan import Plan, make_plan
@@ -139,6 +141,19 @@ def test_counts_do_not_depend_on_threads_or_units(plan: Plan, whole: MemoryStore
     _, counts = train_until(plan, store, threads, None, unit)
     assert counts == naive_counts(plan, whole)
     assert digests(plan, store, counts) == digests(plan, whole, counts)
+
+
+def test_rounds_share_the_programs_of_cells_that_stay_together(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[tuple[str, ...]] = []
+
+    def counted(cells: Any, *others: Any) -> Any:
+        built.append(tuple(cell.id for cell in cells))
+        return build(cells, *others)
+
+    monkeypatch.setattr(work, "build", counted)
+    _, counts = train_until(plan, MemoryStore(), 1)
+    # Whenever a cell stops, those that it was trained with are trained without it.
+    assert len(built) == len(set(built)) <= len(set(counts.values())) * len({cell.data_key for cell in plan.cells})
 
 
 def test_stored_trials_change_nothing(plan: Plan, whole: MemoryStore) -> None:
