@@ -54,9 +54,10 @@ def write(
 ) -> dict[str, Any]:
     """Write the manifest of a run and return it.
 
-    A run that trained nothing keeps what is known of the training, and the whole record where it reports the same. A
-    record is replaced only if the rows that it vouches for are what they were; one that cannot be read vouches for
-    nothing. Where `trials` is a number for each cell, the record has them as `counts`, beside the study's number.
+    A run that trained nothing keeps what is known of the training, and the whole record where it reports the same, and
+    the study lies where it lay if it needs files beside it. A record is replaced only if the rows that it vouches for
+    are what they were; one that cannot be read vouches for nothing. Where `trials` is a number for each cell, the
+    record has them as `counts`, beside the study's number.
     `digests` are those of the cells' rows, or of their sums, where they are known.
 
     Raises:
@@ -95,7 +96,9 @@ def write(
         _check_rows(plan, store, before, counts, digests if before.get("digest_layout") == layout else {})
         if trained == 0:
             manifest |= {key: before[key] for key in TRAINING if key in before}
-            if all(manifest.get(key) == before.get(key) for key in REPORTED):
+            # Parts and tables are looked for beside the study, so where it lies now has to be known.
+            beside = ("file",) if plan.tables or plan.study.part_files else ()
+            if all(manifest.get(key) == before.get(key) for key in (*REPORTED, *beside)):
                 return before
     store.write_manifest(manifest)
     return manifest

@@ -190,6 +190,54 @@ def test_another_row_is_told(folder: Path, command: Command, unpictured: None) -
     assert command("replay", folder, "--cell", cell.id, "--trial", 13).status == 0
 
 
+BUMP = "from mcstudy.parts import activation, exp\n\n@activation()\ndef bump(z):\n    e = exp(-z * z)\n"
+BESIDE = {
+    "table": (
+        "data.csv",
+        "a,y\n1,2\n0,1\n2,4\n3,7\n",
+        ('name = "relu"\n', 'name = { name = "table", file = "data.csv", inputs = ["a"], targets = ["y"] }\n'),
+        ("batch = 8", "batch = 2"),
+    ),
+    "parts": (
+        "mine.py",
+        BUMP + "    return e, -2.0 * z * e\n",
+        ("seed = 11", 'seed = 11\nparts = ["mine.py"]'),
+        ('["relu"', '["bump"'),
+    ),
+}
+"""A file that a study needs beside it, and what the study then says."""
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_study_that_moved_is_found_again_after_a_run(
+    name: str, place: Path, monkeypatch: pytest.MonkeyPatch, command: Command, undrawn: None
+) -> None:
+    file, content, *changes = BESIDE[name]
+    text = TINY
+    for old, new in changes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    (place / "before").mkdir()
+    monkeypatch.chdir(place / "before")
+    Path("tiny.toml").write_text(text)
+    Path(file).write_text(content)
+    assert command("run", "tiny.toml", "--quiet").status == 0
+    (place / "before").rename(place / "after")
+    monkeypatch.chdir(place / "after")
+    lost = command("verify", "reports/tiny", "--sample", 5)
+    assert lost.status == 2
+    assert "there is no such file" in lost.err
+    assert "the study was" in lost.err and "`python -m mcstudy run STUDY.toml --out reports/tiny`" in lost.err
+    before = json.loads(Path("reports/tiny/run.json").read_text())
+    assert command("run", "tiny.toml", "--quiet").status == 0
+    assert command("verify", "reports/tiny", "--sample", 5).status == 0
+    after = json.loads(Path("reports/tiny/run.json").read_text())
+    assert {key for key in before if before[key] != after[key]} <= {"file", "command"}
+    Path(file).unlink()
+    broken = command("verify", "reports/tiny", "--sample", 5)
+    assert "there is no such file" in broken.err and "the study was" not in broken.err
+
+
 def test_a_table_is_read_again(place: Path, command: Command, undrawn: None, unpictured: None) -> None:
     (place / "data.csv").write_text("a,b,y\n1,2,3\n0,1,1\n2,2,4\n")
     text = TINY.replace('name = "relu"\nbatch = 8', 'batch = 2\n[task.name]\nname = "table"\nfile = "data.csv"\n')
