@@ -262,6 +262,15 @@ def test_commands_tell_of_the_code_they_load(write: Write, command: Command, pla
     assert "mine.py: there is no such file" in gone.err
 
 
+def test_a_part_that_cannot_be_exported_has_the_name_that_the_study_says(
+    write: Write, command: Command, undrawn: None
+) -> None:
+    study = write('activation = ["my_tanh"]')
+    results = mcstudy.run(study, out="run")
+    found = command("replay", "run", "--cell", results.rates.cell[0], "--trial", 0, "--export", "numpy")
+    assert found.status == 2 and 'to NumPy: the activation "my_tanh" has no counterpart there' in found.err
+
+
 def test_replay(write: Write) -> None:
     study = write('activation = ["my_tanh"]\ninit = ["my_uniform"]')
     results = mcstudy.run(study, threads=1)

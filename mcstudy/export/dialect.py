@@ -72,7 +72,8 @@ class Dialect:
         """
         name = part["name"]
         if name not in self.table[kind]:
-            self.refuse(cell, f"{SETTINGS[kind]} {shown(name)} has no counterpart there")
+            written = name.partition("@")[0]  # a user's part has the digest of its file behind its name
+            self.refuse(cell, f"{SETTINGS[kind]} {shown(written)} has no counterpart there")
         for parameter, value in self.only.get(name, {}).items():
             if part[parameter] != value:
                 why = f"{parameter} = {shown(part[parameter])}, and {self.title} has only {shown(value)}"
