@@ -98,7 +98,19 @@ def test_baseline() -> None:
     assert chosen.baseline == {"activation": 1, "init": 0, "optimizer": 1}
     data = study(vary={"optimizer": [{"name": "sgd", "lr": 0.1}, {"name": "sgd", "lr": 0.2}]}).data
     data["study"]["baseline"] = {"optimizer": "sgd"}
-    assert "2 levels" in faults(data)["$.study.baseline.optimizer"]
+    assert 'is 2 levels of "optimizer"; write the one with' in faults(data)["$.study.baseline.optimizer"]
+
+
+def test_a_baseline_is_the_level_that_is_written_alike() -> None:
+    """A name that is a level itself does not stand for the settings beside it."""
+    slopes = [
+        {"name": "leaky_relu", "negative_slope": 0.3},
+        "leaky_relu",
+        {"name": "leaky_relu", "negative_slope": 0.1},
+    ]
+    for i, level in enumerate(slopes):
+        found = study(study={"baseline": {"activation": level}}, vary={"activation": slopes})
+        assert found.baseline["activation"] == i
 
 
 @pytest.mark.parametrize(

@@ -98,13 +98,16 @@ def find_baseline(
                 Fault(path, value, f'"{written}" is not varied, so no level of it can be the baseline; varied: {known}')
             )
             continue
-        found = [i for i, level in enumerate(varied[key.name]) if fits(wanted, level.value)]
+        # A bare name may be one level as it is written, and stand for others as well.
+        written_so = [i for i, level in enumerate(varied[key.name]) if level.raw == value]
+        found = written_so or [i for i, level in enumerate(varied[key.name]) if fits(wanted, level.value)]
         if len(found) == 1:
             chosen[key.name] = found[0]
         else:
-            count = f"is {len(found)} levels; write the one with its parameters" if found else "is not a level"
+            what = f"is {len(found)} levels" if found else "is not a level"
+            advice = "; write the one with its parameters" if found else ""
             listed = ", ".join(shown(level.raw) for level in varied[key.name])
-            faults.append(Fault(path, value, f'{shown(value)} {count} of "{key.name}"; levels: {listed}'))
+            faults.append(Fault(path, value, f'{shown(value)} {what} of "{key.name}"{advice}; levels: {listed}'))
     if faults:
         raise StudyError(faults, file)
     return chosen
