@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from scipy.special import expit, ndtri
 from mcstudy.catalog.tasks import TASKS
 from mcstudy.plan import Cell, make_plan
 from mcstudy.spec import load
+from mcstudy.terminal import rates_table
 
 ROOT = Path(__file__).parents[1]
 STUDIES = sorted((ROOT / "studies").glob("*.toml"))
@@ -49,6 +51,19 @@ def test_its_report_is_the_one_of_this_code(plan):
 def test_only_the_deterministic_part_of_a_report_is_kept():
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     assert {"trials/", "histories/", "run.json", "report.html"} <= set(ignored)
+
+
+def test_what_the_readme_quotes_is_in_the_reports():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    told = {path.parent.name: path.read_text(encoding="utf-8") for path in ROOT.glob("reports/*/report.md")}
+    printed = readme.split("```text\n", 1)[1].split("\nreport: ")[0].split("\n")
+    rates = pd.read_csv(ROOT / "reports" / "relu" / "rates.csv")
+    rows = rates_table(rates, ["activation", "init", "optimizer"]).split("\n")
+    assert {line for line in printed if line not in ("", "...")} <= set(rows)
+    [restart] = re.findall(r"\*(restart\s[^*]*)\*", readme)
+    assert " ".join(restart.split()) in told["relu"]
+    cone = " ".join(re.findall(r"^> (.*)$", readme, re.MULTILINE))
+    assert cone.startswith("Of the ") and cone in told["distance"]
 
 
 FUNCTIONS = {
