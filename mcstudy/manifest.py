@@ -50,7 +50,7 @@ def write(
     threads: int | None,
     clock: Clock,
     command: str | None,
-    digests: Mapping[str, str] | None = None,
+    digests: Mapping[str, str],
 ) -> dict[str, Any]:
     """Write the manifest of a run and return it.
 
@@ -58,7 +58,7 @@ def write(
     the study lies where it lay if it needs files beside it. A record is replaced only if the rows that it vouches for
     are what they were; one that cannot be read vouches for nothing. Where `trials` is a number for each cell, the
     record has them as `counts`, beside the study's number.
-    `digests` are those of the cells' rows, or of their sums, where they are known.
+    `digests` are those of the cells' rows, or of their sums.
 
     Raises:
         RunError: the rows of a cell are not those of the record that lies there, or are damaged.
@@ -67,8 +67,6 @@ def write(
 
     counts = plan.counts(trials)
     layout = sums.LAYOUT if plan.study.study.keep == "summary" else DIGEST_LAYOUT
-    if digests is None:
-        digests = {cell.id: _digest(store, cell, counts[cell.id], layout) for cell in plan.cells}
     manifest: dict[str, Any] = {
         "study": plan.study.data,
         "file": None if plan.study.file is None else os.path.abspath(plan.study.file),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,8 +14,8 @@ from mcstudy.again.folder import open_run
 from mcstudy.api import Results
 from mcstudy.engine.run import missing_trials
 from mcstudy.errors import RunError
-from mcstudy.plan import Plan
-from mcstudy.store import FolderStore, MemoryStore
+from mcstudy.plan import Plan, Trials
+from mcstudy.store import FolderStore, MemoryStore, Store
 
 COUNTS = (200, 64, 131)
 
@@ -26,6 +27,12 @@ def plan() -> Plan:
 
 def counted(plan: Plan) -> dict[str, int]:
     return {cell.id: count for cell, count in zip(plan.cells, COUNTS, strict=True)}
+
+
+def recorded(plan: Plan, store: Store, trials: Trials, trained: int, command: str | None = None) -> dict[str, Any]:
+    """Write the record of a run of one thread."""
+    digests = {cell: store.digest(cell, count) for cell, count in plan.counts(trials).items()}
+    return manifest.write(plan, store, trials, trained, 1, manifest.Clock(), command, digests)
 
 
 def test_a_plan_counts_the_trials_of_each_cell(plan: Plan) -> None:
@@ -72,31 +79,31 @@ def test_each_cell_lacks_its_own_trials(plan: Plan) -> None:
 
 def test_the_record_has_the_counts_and_keeps_them(plan: Plan, tmp_path: Path) -> None:
     store, counts = synthetic.filled(plan, FolderStore(tmp_path)), counted(plan)
-    record = manifest.write(plan, store, counts, 395, 1, manifest.Clock(), None)
+    record = recorded(plan, store, counts, 395)
     assert record["trials"] == 200 and record["counts"] == counts
     assert record["digest"] == {cell: store.digest(cell, count) for cell, count in counts.items()}
     assert manifest.reported(open_run(str(tmp_path)).record) == counts
-    assert manifest.write(plan, store, counts, 0, 1, manifest.Clock(), "again") == record
+    assert recorded(plan, store, counts, 0, "again") == record
     # The same rows, of which more are reported: the record changes, what it vouched for is looked at.
-    more = manifest.write(plan, store, 200, 5, 1, manifest.Clock(), None)
+    more = recorded(plan, store, 200, 5)
     assert "counts" not in more and manifest.reported(more) == 200
-    back = manifest.write(plan, store, counts, 0, 1, manifest.Clock(), None)
+    back = recorded(plan, store, counts, 0)
     assert back["counts"] == counts and back["digest"] == record["digest"]
 
 
 def test_other_rows_than_those_counted_are_told(plan: Plan, tmp_path: Path) -> None:
     store, counts = synthetic.filled(plan, FolderStore(tmp_path)), counted(plan)
-    record = manifest.write(plan, store, counts, 395, 1, manifest.Clock(), None)
+    record = recorded(plan, store, counts, 395)
     second = plan.cells[1].id
     store.write_manifest({**record, "digest": {**record["digest"], second: store.digest(second, 63)}})
     with pytest.raises(RunError, match=f"the rows of cell {second}"):
-        manifest.write(plan, store, 200, 5, 1, manifest.Clock(), None)
+        recorded(plan, store, 200, 5)
 
 
 @pytest.mark.parametrize("counts", [{"c0": 3}, [1, 2, 3], {}, "many"])
 def test_counts_that_are_none_are_no_record(plan: Plan, tmp_path: Path, counts: object) -> None:
     store = synthetic.filled(plan, FolderStore(tmp_path))
-    record = manifest.write(plan, store, counted(plan), 395, 1, manifest.Clock(), None)
+    record = recorded(plan, store, counted(plan), 395)
     store.write_manifest({**record, "counts": counts})
     with pytest.raises(RunError, match="is not the record of a run"):
         open_run(str(tmp_path))

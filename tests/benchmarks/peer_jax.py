@@ -20,9 +20,7 @@ from typing import Any
 import numpy as np
 
 from .peer import Run
-from .work import Array, Samples, Work, joined, split
-
-BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+from .work import BETA1, BETA2, EPS, POINTS, Array, Samples, Work, joined, split
 
 
 class Jax:
@@ -181,7 +179,7 @@ def _train(works: Sequence[Work], way: str, steps: int, quick: bool, networks: A
         states, _ = jax.lax.scan(fresh, states, jnp.arange(steps))
         return [network for network, _ in states]
     if work.source == "shared":
-        x = jnp.asarray([[0.1, 0.2], [0.5, 0.3], [0.2, 0.4], [0.3, 0.7], [0.5, 0.5], [0.4, 0.3]])
+        x = jnp.asarray(POINTS)
     else:
         x = jax.random.uniform(jax.random.fold_in(key, 0), (work.size, work.widths[0]), minval=-1, maxval=1)
     y = _targets(work, x)

@@ -8,10 +8,7 @@ from typing import Any
 import numpy as np
 
 from .peer import Run
-from .work import FUNCTIONS, Array, Network, Samples, Work, joined, split
-
-BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
-POINTS = np.array([[0.1, 0.2], [0.5, 0.3], [0.2, 0.4], [0.3, 0.7], [0.5, 0.5], [0.4, 0.3]], np.float32)
+from .work import BETA1, BETA2, EPS, FUNCTIONS, POINTS, Array, Network, Samples, Work, batches, joined, split
 
 
 def activate(form: tuple[str, float], z: Array) -> Array:
@@ -61,7 +58,7 @@ class Batched:
 
         def run() -> Array:
             states = [State(work, start) for work, start in zip(works, starts, strict=True)]
-            feed = batches(works[0], len(starts[0]), random)
+            feed = _feed(works[0], len(starts[0]), random)
             for step in range(steps):
                 x, y = feed(step)
                 for state in states:
@@ -127,7 +124,7 @@ class State:
             part -= np.float32(size) * m / (np.sqrt(v) / np.float32(root) + np.float32(EPS))
 
 
-def batches(work: Work, trials: int, random: np.random.Generator) -> Any:
+def _feed(work: Work, trials: int, random: np.random.Generator) -> Any:
     """A function that gives the inputs (trials, inputs, batch) and targets (trials, batch) of a step."""
     if work.source == "fresh":
 
@@ -140,17 +137,12 @@ def batches(work: Work, trials: int, random: np.random.Generator) -> Any:
     if work.source == "shared":
         x = np.broadcast_to(POINTS, (trials, *POINTS.shape))
     y = FUNCTIONS[work.task](x)
-    now = [np.swapaxes(x, 1, 2), y]
 
-    def next_batch(step: int) -> tuple[Array, Array]:
-        at = step % work.pass_steps * work.batch
-        if work.shuffled and at == 0:
-            order = random.random((trials, work.size), np.float32).argsort(axis=1)
-            now[0] = np.swapaxes(np.take_along_axis(x, order[:, :, None], axis=1), 1, 2)
-            now[1] = np.take_along_axis(y, order, axis=1)
-        return now[0][:, :, at : at + work.batch], now[1][:, at : at + work.batch]
+    def shuffled() -> tuple[Array, Array]:
+        order = random.random((trials, work.size), np.float32).argsort(axis=1)
+        return np.swapaxes(np.take_along_axis(x, order[:, :, None], 1), 1, 2), np.take_along_axis(y, order, 1)
 
-    return next_batch
+    return batches(work, (np.swapaxes(x, 1, 2), y), shuffled)
 
 
 class Literal:

@@ -14,10 +14,7 @@ import numpy as np
 from mcstudy.engine.threads import available_threads
 
 from .peer import Run
-from .work import Array, Samples, Work, joined, split
-
-BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
-POINTS = np.array([[0.1, 0.2], [0.5, 0.3], [0.2, 0.4], [0.3, 0.7], [0.5, 0.5], [0.4, 0.3]], np.float32)
+from .work import BETA1, BETA2, EPS, POINTS, Array, Samples, Work, batches, joined, split
 
 
 class Bmm:
@@ -65,7 +62,7 @@ class Bmm:
         return self._train(works, starts, samples.inputs.shape[1], feed)
 
     def runner(self, works: Sequence[Work], way: str, starts: Sequence[Array], steps: int) -> Run:
-        return lambda: self._train(works, starts, steps, _batches(works[0], len(starts[0])))[0]
+        return lambda: self._train(works, starts, steps, _feed(works[0], len(starts[0])))[0]
 
     def _train(self, works: Sequence[Work], starts: Sequence[Array], steps: int, feed: Any) -> list[Array]:
         import torch
@@ -158,7 +155,7 @@ def _update(work: Work, parts: list[Any], means: list[list[Any]], slopes: list[A
     torch._foreach_addcdiv_(parts, first, roots, -size)
 
 
-def _batches(work: Work, trials: int) -> Any:
+def _feed(work: Work, trials: int) -> Any:
     """A function that gives the inputs (trials, inputs, batch) and targets (trials, batch) of a step."""
     import torch
 
@@ -174,17 +171,12 @@ def _batches(work: Work, trials: int) -> Any:
     if work.source == "shared":
         x = torch.from_numpy(POINTS).expand(trials, -1, -1)
     y = x.sum(-1) if work.task == "addition" else (x * x).sum(-1).sqrt()
-    now = [x.transpose(1, 2), y]
 
-    def next_batch(step: int) -> tuple[Any, Any]:
-        at = step % work.pass_steps * work.batch
-        if work.shuffled and at == 0:
-            order = torch.rand((trials, work.size), generator=random).argsort(dim=1)
-            now[0] = x.gather(1, order[:, :, None].expand_as(x)).transpose(1, 2)
-            now[1] = y.gather(1, order)
-        return now[0][:, :, at : at + work.batch], now[1][:, at : at + work.batch]
+    def shuffled() -> tuple[Any, Any]:
+        order = torch.rand((trials, work.size), generator=random).argsort(dim=1)
+        return x.gather(1, order[:, :, None].expand_as(x)).transpose(1, 2), y.gather(1, order)
 
-    return next_batch
+    return batches(work, (x.transpose(1, 2), y), shuffled)
 
 
 PEERS = (Bmm(), Func())

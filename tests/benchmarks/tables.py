@@ -114,16 +114,16 @@ def as_csv(rows: Sequence[Row]) -> str:
 def from_csv(text: str) -> list[Row]:
     """The rows of `as_csv`."""
 
-    def value(written: str) -> float:
-        return float(written) if written else math.nan
+    def known(written: str) -> float | None:
+        return float(written) if written else None
 
     rows = []
-    for section, workload, subject, *values, unit, goal, _, ours, other, note in list(csv.reader(io.StringIO(text)))[
-        1:
-    ]:
-        sides = [float(side) if side else None for side in (ours, other)]
-        known = Goal(float(goal[1:].replace(",", "")), goal[0] == "≥") if goal else None
-        rows.append(Row(section, workload, subject, *map(value, values), unit, known, *sides, note))
+    for each in csv.DictReader(io.StringIO(text)):
+        value, low, high = (float(each[name] or "nan") for name in ("value", "low", "high"))
+        goal = Goal(float(each["goal"][1:].replace(",", "")), each["goal"][0] == "≥") if each["goal"] else None
+        sides = known(each["ours"]), known(each["other"])
+        named = each["section"], each["workload"], each["subject"]
+        rows.append(Row(*named, value, low, high, each["unit"], goal, *sides, each["note"]))
     return rows
 
 

@@ -30,6 +30,12 @@ FUNCTIONS: dict[str, Callable[[Array], Array]] = {
 }
 """What is to be learned, by task: of inputs (…, inputs), targets (…)."""
 
+POINTS = np.array([[0.1, 0.2], [0.5, 0.3], [0.2, 0.4], [0.3, 0.7], [0.5, 0.5], [0.4, 0.3]], np.float32)
+"""The points that all trials share, where they do."""
+
+BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+"""Of Adam."""
+
 
 @dataclass(frozen=True)
 class Work:
@@ -39,7 +45,7 @@ class Work:
         widths: of the layers, inputs first.
         activations: (name, slope) of each layer; the slope is that of a leaky relu.
         biased: whether there are biases.
-        optimizer: "sgd" or "adam", the latter with betas 0.9 and 0.999 and eps 1e-8.
+        optimizer: "sgd" or "adam", the latter with `BETA1`, `BETA2` and `EPS`.
         rate: the learning rate.
         task, source: what is learned, and from which points: "shared", "trial" or "fresh".
         size, batch: points of a pass, 0 where they are fresh, and points of a step.
@@ -107,6 +113,26 @@ def joined(network: Sequence[tuple[Any, ...]]) -> Array:
     """A network of any library's arrays as parameters (trials, all)."""
     parts = [np.asarray(part) for layer in network for part in layer if part is not None]
     return np.concatenate([part.reshape(len(part), -1) for part in parts], axis=1)
+
+
+def batches(work: Work, points: tuple[Any, Any], shuffled: Callable[[], tuple[Any, Any]]) -> Callable[[int], Any]:
+    """A function that gives the inputs (trials, inputs, batch) and targets (trials, batch) of a step, in any library.
+
+    Args:
+        work: says which samples make a batch.
+        points: inputs (trials, inputs, size) and targets (trials, size) of every trial, in their order.
+        shuffled: the same in an order of each trial's own, another one at each call.
+    """
+    now = points
+
+    def batch(step: int) -> tuple[Any, Any]:
+        nonlocal now
+        at = step % work.pass_steps * work.batch
+        if work.shuffled and at == 0:
+            now = shuffled()
+        return now[0][:, :, at : at + work.batch], now[1][:, at : at + work.batch]
+
+    return batch
 
 
 class Ours:
