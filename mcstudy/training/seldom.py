@@ -27,53 +27,32 @@ scale = _SCALE.call
 
 def fused_steps_address(pack: Any) -> int:
     """The loop of `take_fused_steps`."""
-
-    def loop(
-        memory: Any,
-        layers: Any,
-        cell: Any,
-        packed: Any,
-        x: Any,
-        y: Any,
-        columns: Any,
-        position: Any,
-        size: Any,
-        inputs: Any,
-        targets: Any,
-        count: Any,
-    ) -> None:
-        samples = (packed != 0, x, y, columns, position, size)
-        fused_steps(memory, layers, cell, samples, (inputs, targets), count)
-
-    return _STEPS.address("general-steps", loop, pack)
+    return _STEPS.address(
+        "general-steps",
+        lambda memory, layers, cell, packed, x, y, columns, position, size, inputs, targets, count: fused_steps(
+            memory, layers, cell, (packed != 0, x, y, columns, position, size), (inputs, targets), count
+        ),
+        pack,
+    )
 
 
 def shuffle_address(pack: Any) -> int:
     """The loop of `put_in_order`."""
-
-    def loop(memory: Any, integers: Any, group: Any, number: Any, inputs: Any, targets: Any) -> None:
-        shuffle(memory, integers, group, number, integers, inputs, targets)
-
-    return _SHUFFLE.address("general-shuffle", loop, pack)
+    return _SHUFFLE.address(
+        "general-shuffle",
+        lambda memory, integers, group, number, inputs, targets: shuffle(
+            memory, integers, group, number, integers, inputs, targets
+        ),
+        pack,
+    )
 
 
 def scale_address(pack: Any) -> int:
     """The loop of `scale`."""
-
-    def loop(
-        memory: Any,
-        layers: Any,
-        cell: Any,
-        packed: Any,
-        x: Any,
-        y: Any,
-        columns: Any,
-        number: Any,
-        trials: Any,
-        inputs: Any,
-        targets: Any,
-    ) -> None:
-        points = (packed != 0, x, y, columns, number, trials)
-        scale_by_data(memory, layers, cell, points, (inputs, targets))
-
-    return _SCALE.address("general-scale", loop, pack)
+    return _SCALE.address(
+        "general-scale",
+        lambda memory, layers, cell, packed, x, y, columns, number, trials, inputs, targets: scale_by_data(
+            memory, layers, cell, (packed != 0, x, y, columns, number, trials), (inputs, targets)
+        ),
+        pack,
+    )
