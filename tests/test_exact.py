@@ -161,21 +161,21 @@ def never_active(inputs: int, units: int) -> float:
 @pytest.mark.parametrize("precision", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("units", [1, 2])
 def test_units_that_are_never_active_on_the_line(tmp_path: Path, units: int, precision: str) -> None:
-    dead, trials = share_dead(tmp_path, WIDE_LINE, [units, 1], 250_000, precision=precision)
+    dead, trials = share_dead(tmp_path, WIDE_LINE, [units, 1], 100_000, precision=precision)
     assert contains(never_active(1, units), dead, trials)
     assert never_active(1, units) == [1 / 4, 3 / 16][units - 1]
 
 
 @pytest.mark.parametrize("units", [1, 2, 3])
 def test_units_that_are_never_active_in_the_plane(tmp_path: Path, units: int) -> None:
-    dead, trials = share_dead(tmp_path, wide_plane(), [units, 1], 60_000)
+    dead, trials = share_dead(tmp_path, wide_plane(), [units, 1], 25_000)
     assert contains(never_active(2, units), dead, trials)
 
 
 @pytest.mark.parametrize("units", [1, 2])
 def test_a_narrow_domain_makes_more_units_inactive(tmp_path: Path, units: int) -> None:
     """Points that look like N(0, 1) instead: the identity does not hold, and that is seen."""
-    dead, trials = share_dead(tmp_path, POINTS[:, None], [units, 1], 100_000)
+    dead, trials = share_dead(tmp_path, POINTS[:, None], [units, 1], 40_000)
     assert wilson(dead, trials, LEVEL)[0] > never_active(1, units)
 
 
@@ -184,7 +184,7 @@ def test_units_of_the_second_layer_are_counted_as_dead(tmp_path: Path) -> None:
 
     Unlike an outcome, the count is of that layer alone.
     """
-    trials, units = 200_000, 2
+    trials, units = 80_000, 2
     rows = untrained(tmp_path, WIDE_LINE, [1, units], trials).trials
     for when in ("dead_units_start_", "dead_units_"):
         share = rows[f"{when}2"] / units
@@ -225,7 +225,7 @@ SHAPES = {(3, 2), (3, 4), (5, 3), (10, 2), (10, 3), (20, 4)}
 def test_deep_narrow_networks_are_born_dead(tmp_path: Path, layers: int, width: int) -> None:
     """Without biases two points, one on each side of 0, tell as much as all."""
     lower, upper = born_dead_bounds(layers, width)
-    dead, trials = share_dead(tmp_path, np.array([[-1.0], [1.0]]), [width] * (layers - 1), 200_000, bias=False)
+    dead, trials = share_dead(tmp_path, np.array([[-1.0], [1.0]]), [width] * (layers - 1), 80_000, bias=False)
     low, high = wilson(dead, trials, LEVEL)
     assert high >= lower
     assert low <= upper
@@ -245,7 +245,7 @@ def test_other_networks_are_outside_the_bounds(tmp_path: Path) -> None:
 def test_pairing_makes_differences_of_activations_surer() -> None:
     """From the same start, a ReLU and a squared ReLU fail alike: at least three times fewer trials tell them apart."""
     data = mcstudy.load(Path(__file__).parents[1] / "studies" / "relu.toml").data
-    data["study"]["trials"] = 800
+    data["study"]["trials"] = 400
     sgd = data["vary"]["optimizer"][:1]
     data["vary"] = {"activation": ["relu", "squared_relu"], "init": ["normal"], "optimizer": sgd}
     data["where"] = [where for where in data["where"] if where["match"] == {"activation": "squared_relu"}]
