@@ -8,6 +8,7 @@ import shlex
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -196,13 +197,17 @@ def versions() -> dict[str, str]:
     """Versions of mcstudy, of Python, and of the packages that results and reports are made with."""
     from mcstudy import __version__
 
-    found = {"mcstudy": __version__, "python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "unknown"
-    return found
+    found = {name: _version(name) for name in PACKAGES}
+    return {"mcstudy": __version__, "python": platform.python_version(), **found}
+
+
+@cache
+def _version(package: str) -> str:
+    """Of a package; its folder is looked for along the whole path, so once is enough."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def cpu() -> str:

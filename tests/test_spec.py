@@ -315,7 +315,7 @@ def test_the_rich_study_is_good() -> None:
     assert len(make_plan(Study.model_validate(RICH)).cells) == 8
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_whatever_is_changed_is_either_good_or_a_study_error(data: st.DataObject) -> None:
     changed = copy.deepcopy(RICH)
