@@ -65,11 +65,11 @@ def test_a_thousand_trials_of_the_shipped_studies(place: Path, command: Command,
 @pytest.mark.slow
 def test_a_thousand_trials_at_full_length(place: Path, undrawn: None) -> None:
     for path in STUDIES:
-        study = mcstudy.load(path).with_(trials=128)
+        study = mcstudy.load(path).with_(trials=64)
         mcstudy.run(study, out=study.name)
         run = open_run(study.name)
         verdict = verify(run, 1000)
-        assert (verdict.rows, verdict.different) == (min(1000, 128 * len(run.plan.cells)), 0)
+        assert (verdict.rows, verdict.different) == (min(1000, 64 * len(run.plan.cells)), 0)
 
 
 @pytest.mark.parametrize("sample", [1, 7, 279, 280, 100_000])
