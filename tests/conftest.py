@@ -28,18 +28,12 @@ WORKERS = 4
 """At the most: each compiles and imports for itself, and there is little left to share out."""
 
 FIRST = (
-    *("kernels float64", "kernels float32", "unrolled", "gradients", "exact", "elementary", "reproducibility"),
+    *("reproducibility float64", "reproducibility float32", "measure", "unrolled", "gradients", "exact", "elementary"),
     *("times", "faults", "verify", "report", "against_naive", "cli", "kills", "user_parts", "replay", "published"),
     *("pairs_statistics", "inits", "interrupt", "options_against_naive", "mutated", "sequences", "interactions"),
     *("closeups", "streams", "until", "claims", "summary", "hostile", "axes", "spec", "packs", "surfaces", "pairs"),
 )
-"""What takes longest, slow tests included. The first two compile most of what the others find in the cache."""
-
-KERNELS = {"reproducibility", "measure", "outputs", "packs"}
-"""Files whose tests compile kernels of their own in each precision.
-
-One worker runs all those of a precision: a function that one kernel has compiled is at hand for the next.
-"""
+"""What takes longest, slow tests included. The first three compile most of what the others find in the cache."""
 
 
 QUICKER = {
@@ -56,11 +50,11 @@ a seventh of the pages, and half of the system's time, in tests of large arrays.
 
 
 def unit(nodeid: str) -> str:
-    """What one worker runs: the tests of a file, or those of several on one precision."""
+    """What one worker runs: the tests of a file, or those of one precision where each compiles kernels of its own."""
     file, _, test = nodeid.partition("::")
     name = Path(file).stem.removeprefix("test_")
     known = [precision for precision in ("float32", "float64") if precision in test]
-    return f"kernels {known[0]}" if known and name in KERNELS else name
+    return " ".join([name, *known]) if name == "reproducibility" else name
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
