@@ -5,7 +5,6 @@ The first half of the reference; `naive` is the second.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any
@@ -36,9 +35,8 @@ def philox(counter: Array, key: tuple[int, int]) -> Array:
     return np.stack([c0, c1, c2, c3], axis=-1)
 
 
-@functools.lru_cache(4096)
 def words(seed: int, stream: int, trial: int, first: int, last: int, layer: int = 0) -> Array:
-    """The 32-bit words numbered `first` ≤ i < `last` of a stream, four to a block. All cells ask for the same ones."""
+    """The 32-bit words numbered `first` ≤ i < `last` of a stream, four to a block."""
     block = np.arange(first // 4, -(-last // 4), dtype=np.uint64)
     counter = np.empty((len(block), 4), np.uint64)
     counter[:, 0] = block & LOW
@@ -46,7 +44,6 @@ def words(seed: int, stream: int, trial: int, first: int, last: int, layer: int 
     counter[:, 2] = trial & LOW
     counter[:, 3] = trial >> 32 | layer << 16
     found = philox(counter, (seed & LOW, seed >> 32)).ravel()
-    found.flags.writeable = False
     return found[first % 4 :][: last - first]
 
 
