@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -284,6 +285,25 @@ def test_ctrl_c_between_a_units_rows_and_its_history(monkeypatch: pytest.MonkeyP
     recorder.receive([unit])
     recorder.flush()
     assert store.ranges(cell.id) == [(0, 10)] and len((store.read_history(cell.id) or pytest.fail())[1]) == 10
+
+
+def test_ctrl_c_waits_for_a_flush() -> None:
+    class Store(MemoryStore):
+        def write(self, *arguments: Any) -> None:
+            signal.raise_signal(signal.SIGINT)
+            super().write(*arguments)
+
+    cells = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT)).cells
+    number = np.arange(10)
+    found = {"trial": number, "outcome": np.zeros(10, np.uint8), "steps": number}
+    found |= {name: number.astype(np.float32) for name in ("loss_first", "loss_last")}
+    store = Store()
+    recorder = Recorder(store, lambda rows: None)
+    nothing = np.zeros((0, 31), np.float32), np.zeros((0, 0, 0))
+    recorder.receive([UnitResult(cell, 0, found, *nothing) for cell in cells])
+    with pytest.raises(KeyboardInterrupt):
+        recorder.flush()
+    assert [store.ranges(cell.id) for cell in cells] == [[(0, 10)]] * 3
 
 
 @pytest.mark.parametrize("kept, trained", [(0, 512), (100, 412), (511, 1)])

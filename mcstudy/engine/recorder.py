@@ -20,6 +20,7 @@ import numpy as np
 from mcstudy.engine.program import check_steps
 from mcstudy.engine.threads import UnitResult
 from mcstudy.plan import Cell
+from mcstudy.signals import deferred
 from mcstudy.store import Store
 from mcstudy.sums import Summary, Sums, pack
 
@@ -88,8 +89,9 @@ class Recorder:
             part = _Part(result.first + kept, sums.summary())
             self._summed.setdefault(result.cell.id, []).append(part)
 
+    @deferred()
     def flush(self, complete: bool = False) -> None:
-        """Store everything that has not been stored.
+        """Store everything that has not been stored; Ctrl-C waits until the threads that do it have ended.
 
         Args:
             complete: nothing more will come, and nothing is missing. Otherwise rows wait for earlier histories.
