@@ -106,6 +106,12 @@ BAD_FILES = [
         ("equal cells", "cell 1", "cell 2"),
     ),
     BadFile(
+        "equal cells whose labels have quotes",
+        changed(TASK, 'samples = "trial"\nsize = 10\nbatch = 10') + '"task.batch" = ["all", 10]',
+        '$.vary."task.batch"[1]',
+        ('"all" (cell 1) and', "10"),
+    ),
+    BadFile(
         "too many cells",
         added('"train.steps" = [' + ", ".join(map(str, range(20_000))) + "]"),
         "$.vary",

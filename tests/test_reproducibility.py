@@ -376,6 +376,10 @@ def test_replays_that_cannot_be() -> None:
         mcstudy.replay(study(), "c0", 1)
     with pytest.raises(ValueError, match="trials are numbered from 0"):
         mcstudy.replay(study(), plan().cells[0].id, -1)
+    with pytest.raises(TypeError):
+        mcstudy.replay(study(), plan().cells[0].id, 1.7)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="replay takes a Study"):
+        mcstudy.replay(Path("study.toml"), plan().cells[0].id, 1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,14 @@ def test_values_of_python_are_fine() -> None:
     assert pickle.loads(pickle.dumps(made)) == made
 
 
+@pytest.mark.parametrize("text", ["{", b"\xff", "[" * 100_000, ""], ids=["cut short", "not UTF-8", "too deep", "empty"])
+def test_what_is_not_json_is_a_fault_of_the_study(text: str | bytes) -> None:
+    with pytest.raises(StudyError) as caught:
+        Study.model_validate_json(text)
+    [fault] = caught.value.faults
+    assert fault.path == "$"
+
+
 def test_with_other_trials_and_seed() -> None:
     made = study()
     other = made.with_(trials=5, seed=9)

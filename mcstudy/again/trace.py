@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -57,8 +58,12 @@ def replay(study: Study, cell: str, trial: int, seed: int | None = None) -> Trac
 
     Raises:
         StudyError: the study has no such cell.
+        TypeError: `study` is none, or `trial` is not a whole number.
         ValueError: no trial has this number.
     """
+    if not isinstance(study, Study):
+        raise TypeError("replay takes a Study: load a file with mcstudy.load")
+    trial = operator.index(trial)
     if not 0 <= trial < 2**63 - 1:
         raise ValueError(f"trial {trial}: trials are numbered from 0 to 2**63 - 2")
     plan = make_plan(study.with_(seed=seed))
@@ -69,7 +74,7 @@ def replay(study: Study, cell: str, trial: int, seed: int | None = None) -> Trac
         known = ("The" if near else "; the") + f" cells are {', '.join(ids[:8])}" + (", ..." if len(ids) > 8 else "")
         message = f'no cell has the id "{cell}"{near}{" " * bool(near)}{known}'
         raise StudyError([Fault("$.vary", cell, message)], study.file)
-    return retrain(chosen[0], plan.tables, int(trial))
+    return retrain(chosen[0], plan.tables, trial)
 
 
 def retrain(cell: Cell, tables: Mapping[str, Table], trial: int) -> Trace:

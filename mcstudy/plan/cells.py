@@ -235,6 +235,11 @@ def _unmatched(blocks: Iterable[_Block], labels: Mapping[str, list[str]]) -> Ite
             yield Fault(block.path, block.raw, unmatched(block.raw, list(block.wanted), labels))
 
 
+def _quoted(label: str) -> str:
+    """A label in quotes, unless it brings its own."""
+    return label if '"' in label else f'"{label}"'
+
+
 def _equal(cells: Iterable[Cell], combinations: list[tuple[Level, ...]]) -> Iterator[Fault]:
     """One fault per path; two cells that differ in one key are told at its level."""
     first: dict[str, Cell] = {}
@@ -248,5 +253,5 @@ def _equal(cells: Iterable[Cell], combinations: list[tuple[Level, ...]]) -> Iter
         path, value = (differing[0].path, differing[0].raw) if len(differing) == 1 else ("$.vary", None)
         if path not in paths:
             paths.add(path)
-            both = f'"{other.label}" (cell {other.index + 1}) and "{cell.label}" (cell {cell.index + 1})'
+            both = " and ".join(f"{_quoted(one.label)} (cell {one.index + 1})" for one in (other, cell))
             yield Fault(path, value, f"equal cells: {both} have the same settings; leave one of them out")

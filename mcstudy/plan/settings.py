@@ -194,7 +194,8 @@ def _batch(chosen: Chosen, samples: str, size: int | None) -> Any:
             chosen.refuse("task.batch", '"all" does not go with samples = "fresh", which has no set; give a number')
         return size
     if samples != "fresh" and size is not None and batch > size:
-        chosen.refuse("task.batch", f'{batch} is more than the {size} points there are; give up to {size}, or "all"')
+        known = "the one point there is" if size == 1 else f"the {size} points there are"
+        chosen.refuse("task.batch", f'{batch} is more than {known}; give up to {size}, or "all"')
     return batch
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, PrivateAttr, ValidationError
 
-from mcstudy.errors import StudyError
+from mcstudy.errors import Fault, StudyError
 from mcstudy.spec import kinds
 from mcstudy.spec.claims import Claim
 from mcstudy.spec.faults import translated
@@ -116,7 +116,13 @@ class Study(Strict):
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         """The study of a JSON text shaped as the file; as `model_validate`."""
-        return cls.model_validate(json.loads(json_data), **options)
+        try:
+            obj = json.loads(json_data)
+        except RecursionError:
+            raise StudyError([too_deep()], options.get("file")) from None
+        except ValueError as error:
+            raise StudyError([Fault("$", None, f"not JSON: {error}")], options.get("file")) from error
+        return cls.model_validate(obj, **options)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _again, (self._data, self._file)
