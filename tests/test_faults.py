@@ -89,7 +89,7 @@ def disturb(place: Path, command: Command, plan: Plan, wanted: dict[str, object]
     return result.status
 
 
-@pytest.mark.parametrize("step", [61, pytest.param(7, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [61, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("lasting", [False, True])
 def test_an_operation_that_fails(
     lasting: bool, step: int, often: Path, command: Command, undrawn: None, plan: Plan, wanted: dict[str, object]
