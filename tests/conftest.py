@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -64,7 +65,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
-    """Garbage is looked for seldom: it takes a fifth of collecting the tests, and a tenth of compiling."""
+    """Signals are heard, also in the background, and garbage is looked for seldom.
+
+    It takes a fifth of collecting the tests, and a tenth of compiling.
+    """
+    # A shell lets what it runs in the background ignore these, and tests send them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     gc.set_threshold(100_000, 20, 20)
 
 
