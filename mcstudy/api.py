@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mcstudy.again.trace import Trace, replay
 from mcstudy.errors import RunError, StudyError
 from mcstudy.plan import Plan, Trials, make_plan
-from mcstudy.spec import Study, load
+from mcstudy.spec import Study, check_study, load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,8 +130,7 @@ def run(
         ValueError: a number of threads or trials of a unit below 1.
         KeyboardInterrupt: Ctrl-C; what was finished is stored.
     """
-    if not isinstance(study, Study):
-        raise TypeError("run takes a Study: load a file with mcstudy.load, make one with mcstudy.Study.model_validate")
+    check_study(study, "run")
     for name, value in {"threads": threads, "unit_trials": unit_trials}.items():
         if value is not None and value < 1:
             raise ValueError(f"{name}={value}: it has to be at least 1")

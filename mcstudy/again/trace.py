@@ -11,7 +11,7 @@ from mcstudy.again.names import parameter_names, watched_units
 from mcstudy.errors import Fault, StudyError, did_you_mean
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.plan import Cell, Table, make_plan
-from mcstudy.spec import Study
+from mcstudy.spec import Study, check_study
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +61,7 @@ def replay(study: Study, cell: str, trial: int, seed: int | None = None) -> Trac
         TypeError: `study` is none, or `trial` is not a whole number.
         ValueError: no trial has this number.
     """
-    if not isinstance(study, Study):
-        raise TypeError("replay takes a Study: load a file with mcstudy.load")
+    check_study(study, "replay")
     trial = operator.index(trial)
     if not 0 <= trial < 2**63 - 1:
         raise ValueError(f"trial {trial}: trials are numbered from 0 to 2**63 - 2")

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from mcstudy.spec.keys import KEYS, Key
 from mcstudy.spec.load import load
-from mcstudy.spec.model import Study
+from mcstudy.spec.model import Study, check_study
 
-__all__ = ["KEYS", "Key", "Study", "load"]
+__all__ = ["KEYS", "Key", "Study", "check_study", "load"]

@@ -207,3 +207,14 @@ class Study(Strict):
 def _again(data: dict[str, Any], file: str | None) -> Study:
     """A pickled study."""
     return Study.model_validate(data, file=file)
+
+
+def check_study(study: object, taker: str) -> None:
+    """Make sure that what a function takes is a study.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(study, Study):
+        text = "load a file with mcstudy.load, make one with mcstudy.Study.model_validate"
+        raise TypeError(f"{taker} takes a Study: {text}")
