@@ -65,11 +65,11 @@ def measure(workload: Workload, peers: Sequence[Peer], pairs: int, threads: int 
         tell(row("peak", workload.name, "mcstudy", shares, "%", goal=goal, ours=nanoseconds))
 
 
-def share_of_peak(ours: Ours, operations: float, pairs: int, threads: int | None) -> tuple[Spread, Spread]:
-    """The share (%) of the peak, measured beside each run, that runs of so many operations have, and their seconds."""
+def share_of_peak(ours: Ours, done: float, pairs: int, threads: int | None) -> tuple[Spread, Spread]:
+    """The share (%) of the peak, measured beside each run, that runs of `done` operations have, and their seconds."""
     workers = threads or available_threads()
     found = paired(partial(ours.run, threads), partial(machine.multiply_add, workers), pairs)
-    scale = 100 * operations / machine.multiply_add(workers)
+    scale = 100 * done / machine.operations(workers)
     return Spread(*(scale * ratio for ratio in found.ratio)), found.first
 
 
