@@ -238,15 +238,19 @@ def test_a_run_that_is_stopped_often_ends_as_an_undisturbed_one(threads: int) ->
             np.testing.assert_array_equal(one, other)
 
 
+def rows_of(number: np.ndarray) -> dict[str, np.ndarray]:
+    """Rows of trials that all converged, whose other values are their numbers."""
+    losses = {name: number.astype(np.float32) for name in ("loss_first", "loss_last")}
+    return {"trial": number, "outcome": np.zeros(len(number), np.uint8), "steps": number, **losses}
+
+
 def test_rows_wait_for_earlier_histories() -> None:
     cell = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT)).cells[0]
 
     def unit(first: int, last: int) -> list[UnitResult]:
         number = np.arange(first, last)
-        found = {"trial": number, "outcome": np.zeros(len(number), np.uint8), "steps": number}
-        found |= {name: number.astype(np.float32) for name in ("loss_first", "loss_last")}
         kept = np.repeat(number[number < 512, None], 31, axis=1).astype(np.float32)
-        return [UnitResult(cell, first, found, kept, np.zeros((0, 0, 0)))]
+        return [UnitResult(cell, first, rows_of(number), kept, np.zeros((0, 0, 0)))]
 
     store = MemoryStore()
     recorder = Recorder(store, lambda rows: None)
@@ -266,10 +270,7 @@ def test_rows_wait_for_earlier_histories() -> None:
 
 def test_ctrl_c_between_a_units_rows_and_its_history(monkeypatch: pytest.MonkeyPatch) -> None:
     [cell] = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT | {"vary": {"activation": ["relu"]}})).cells
-    number = np.arange(10)
-    found = {"trial": number, "outcome": np.zeros(10, np.uint8), "steps": number}
-    found |= {name: number.astype(np.float32) for name in ("loss_first", "loss_last")}
-    unit = UnitResult(cell, 0, found, np.zeros((10, 31), np.float32), np.zeros((0, 0, 0)))
+    unit = UnitResult(cell, 0, rows_of(np.arange(10)), np.zeros((10, 31), np.float32), np.zeros((0, 0, 0)))
 
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt
@@ -294,13 +295,10 @@ def test_ctrl_c_waits_for_a_flush() -> None:
             super().write(*arguments)
 
     cells = mcstudy.make_plan(mcstudy.Study.model_validate(SHORT)).cells
-    number = np.arange(10)
-    found = {"trial": number, "outcome": np.zeros(10, np.uint8), "steps": number}
-    found |= {name: number.astype(np.float32) for name in ("loss_first", "loss_last")}
     store = Store()
     recorder = Recorder(store, lambda rows: None)
     nothing = np.zeros((0, 31), np.float32), np.zeros((0, 0, 0))
-    recorder.receive([UnitResult(cell, 0, found, *nothing) for cell in cells])
+    recorder.receive([UnitResult(cell, 0, rows_of(np.arange(10)), *nothing) for cell in cells])
     with pytest.raises(KeyboardInterrupt):
         recorder.flush()
     assert [store.ranges(cell.id) for cell in cells] == [[(0, 10)]] * 3
