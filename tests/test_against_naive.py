@@ -96,6 +96,16 @@ def test_shapes(precision: str) -> None:
 
 
 @either
+@pytest.mark.parametrize("hidden", [[13, 17], [29, 35]])
+def test_wide_networks_step_by_step(precision: str, hidden: list[int]) -> None:
+    # Both sides of what the first-level cache holds; even and odd numbers of steps between checks, and few.
+    vary = {"activation": ["relu", part("leaky_relu", negative_slope=0.1), "tanh"], "converge.every": [3, 17, 18]}
+    train = {"optimizer": part("sgd", lr=0.003), "steps": 36}
+    network = {"hidden": hidden, "init": part("he_normal", bias="normal")}
+    assert_agreement(study(precision, vary, task={"batch": 1}, network=network, train=train))
+
+
+@either
 def test_departures_from_gradient_descent(precision: str) -> None:
     vary = {
         "train.bias_update": ["gradient", "decay"],

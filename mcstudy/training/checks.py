@@ -14,12 +14,12 @@ from mcstudy.training.diagnosis import diagnose, diagnose_start
 from mcstudy.training.evaluation import tile_forward
 from mcstudy.training.unrolled import add_losses
 
-LOSS, FINITE, FROZEN, RIGHT, FARTHEST = range(5)
+LOSS, FINITE, FROZEN, RIGHT, FARTHEST, ENDED = range(6)
 """What a check finds, each a pack of the scratch memory: the mean loss; 1 where it and all parameters are finite; 1
 where the state is that of the last check; the number of samples told right; the largest distance of a parameter from
-its goal."""
+its goal; 1 where the trial ends."""
 
-SCRATCH = 5
+SCRATCH = 6
 ROUNDING = 1e-6
 
 
@@ -53,7 +53,7 @@ def _add_right(memory: Any, head: Any, cell: Any, y: Any, row: Any, tile: Any, o
 
 @jit.scalar
 def evaluate(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, numbers: Any, out: Any) -> None:
-    """Put what a check finds, but for FROZEN, at `out` ….
+    """Put what a check finds, but for FROZEN and ENDED, at `out` ….
 
     `points` is (packed, address of the inputs, address of the targets, step between their columns, number, trial
     numbers), `arrays` the scalar points that are used where not packed.
@@ -144,6 +144,8 @@ def record_check(
     last_check = (cell.steps + cell.every - 1) // cell.every
     late = last_check + 1 - max(1, (last_check + 1) // 5)
     check = (step + cell.every - 1) // cell.every
+    store(memory, scratch + ENDED, 0.0)
+    ended = 0
     for lane in range(lane_count(memory)):
         if running[row, lane] != RUNNING:
             continue
@@ -183,8 +185,12 @@ def record_check(
                 running[row, lane] = RAN_OUT
                 steps[row, trial] = cell.steps
         if running[row, lane] != RUNNING:
-            for i in range(cell.count):
-                put(memory, cell.final + i, lane, get(memory, cell.parameters + i, lane))
+            put(memory, scratch + ENDED, lane, 1.0)
+            ended += 1
+    if ended > 0:
+        end = load(memory, scratch + ENDED) == 1.0
+        for i in range(cell.count):
+            store(memory, cell.final + i, where(end, load(memory, cell.parameters + i), load(memory, cell.final + i)))
 
 
 @jit.scalar

@@ -16,6 +16,7 @@ from mcstudy import jit
 from mcstudy.kernels.pack import absolute, filled, fma, item, load, sqrt, store, where
 from mcstudy.training.data import locate
 from mcstudy.training.evaluation import evaluation_gradient, tile_forward
+from mcstudy.training.network import ONE, ZERO, multiply_add
 
 DEAD_START, DEAD_END, SATURATED, LINEAR, MERGED, OPPOSITE, CONSTANT, GRADIENT = range(8)
 NOTES: Final = 8
@@ -157,12 +158,9 @@ def _note_slopes(memory: Any, layers: Any, cell: Any, slopes: Any, units: Any) -
 
 
 @jit.scalar
-def _dot(memory: Any, layer: Any, i: Any, j: Any) -> Any:
-    """The product of the normals of two units' hyperplanes, biases included."""
-    p, q = layer.weights + i * layer.inputs, layer.weights + j * layer.inputs
-    total = filled(memory, 0.0)
-    for k in range(layer.inputs):
-        total = fma(load(memory, p + k), load(memory, q + k), total)
+def _with_biases(memory: Any, layer: Any, i: Any, j: Any, dots: Any) -> Any:
+    """The product of the normals of two units' hyperplanes, from that of their weights, which is at `dots` + j."""
+    total = load(memory, dots + j)
     if layer.biases >= 0:
         total = fma(load(memory, layer.biases + i), load(memory, layer.biases + j), total)
     return total
@@ -174,20 +172,24 @@ def count_merged(memory: Any, layers: Any, cell: Any, slopes: Any, norms: Any) -
     other way from all such.
 
     Where a layer has one input and no biases every hyperplane is the origin, and none counts. `norms` is the address of
-    as many packs as the widest layer has units.
+    twice as many packs as the widest layer has units.
     """
     merged, opposite = filled(memory, 0.0), filled(memory, 0.0)
     at = slopes
     for i in range(cell.first_layer, cell.first_layer + cell.layers - 1):
         layer = item(layers, i)
         if layer.inputs > 1 or layer.biases >= 0:
+            dots, weights, width = norms + layer.outputs, layer.weights, layer.inputs
             for j in range(layer.outputs):
-                norm = _dot(memory, layer, j, j)
+                unit = weights + j * width
+                rows = (weights, width, ONE)
+                multiply_add(memory, (dots, ONE, 0), (layer.zero, ZERO, 0), rows, (unit, ONE, 0), j + 1, ONE, width)
+                norm = _with_biases(memory, layer, j, j, dots)
                 norm = where(load(memory, at + j) == 0.0, filled(norm, _INFINITE), norm)  # dead: like nobody
                 store(memory, norms + j, norm)
                 same, facing = filled(norm, 0.0), filled(norm, 0.0)
                 for k in range(j):
-                    dot = _dot(memory, layer, j, k)
+                    dot = _with_biases(memory, layer, j, k, dots)
                     cosine2 = (dot / norm) * (dot / load(memory, norms + k))
                     near = cosine2 >= 1.0 - SAME_ANGLE * SAME_ANGLE
                     same = where(near, 1.0, same)
@@ -280,4 +282,4 @@ def note_count(hidden_layers: int) -> int:
 
 def scratch_count(widths: Sequence[int]) -> int:
     """Packs of scratch memory that a diagnosis needs; `widths` are those of all layers, the output last."""
-    return SLOPES * sum(widths) + RANGES * widths[-1] + max(widths)
+    return SLOPES * sum(widths) + RANGES * widths[-1] + 2 * max(widths)

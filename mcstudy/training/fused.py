@@ -26,26 +26,36 @@ from mcstudy.training.steps import decay_biases
 
 MOVED_STEPS = 16
 """Steps from which on it pays to copy weights."""
+_MOST_CACHED = 48 * 1024 // jit.register_bytes()
+"""Most parameters, of a register each, that stay in the first-level cache."""
+NONE, LEFT, PAID = np.int64(0), np.int64(1), np.int64(2)
+"""What a step does about the update of moved weights: makes it, leaves it to the next step, or makes that one and its
+own."""
 
 _mse_gradient = LOSSES["mse"].gradient
 
 
 @jit.scalar
-def _fused_rows(memory: Any, layer: Any, below: Any, weights: Any, j: Any, rows: Any) -> None:
+def _fused_rows(memory: Any, layer: Any, below: Any, weights: Any, j: Any, rows: Any, debt: Any) -> None:
     """`_fused_layer` for units `j` to `j` + `rows`, a literal number, before the slopes of the layer below.
 
-    `weights` is (address of the first, step from unit to unit, step from input to input).
+    `weights` is (address of the first, step from unit to unit, step from input to input). Inputs are met last to first,
+    as the forward pass has left their weights in the cache.
     """
-    inputs, source = layer.inputs, layer.source
+    inputs, source, delta = layer.inputs, layer.source, layer.delta + j
     p, unit, step = weights
-    rises = loads(memory, layer.delta + j, 1, rows, 0, 1)
-    for k in range(inputs):
+    p += inputs * step
+    rises, before = loads(memory, delta, 1, rows, 0, 1), loads(memory, delta + layer.outputs, 1, rows, 0, 1)
+    for k in range(inputs - 1, -1, -1):
         as_written()
+        p -= step
         found = loads(memory, p, unit, rows, 0, 1)
+        if debt == PAID:
+            found = outer_fma(before, load(memory, source + inputs + k), found)
         total = filled(memory, 0.0) if j == 0 else load(memory, below + k)
         store(memory, below + k, chained_fma(found, rises, total))
-        stores(memory, p, unit, rows, 0, 1, outer_fma(rises, load(memory, source + k), found))
-        p += step
+        if debt != LEFT:
+            stores(memory, p, unit, rows, 0, 1, outer_fma(rises, load(memory, source + k), found))
 
 
 @jit.scalar
@@ -79,10 +89,11 @@ def _bend(memory: Any, lower: Any, source: Any, k: Any, columns: Any) -> None:
 
 
 @jit.scalar
-def _fused_layer(memory: Any, layer: Any, lower: Any, shift: Any) -> None:
+def _fused_layer(memory: Any, layer: Any, lower: Any, shift: Any, debt: Any) -> None:
     """Pass −rate · dLoss/dz of one sample back through the weights, to the layer below, and update them on the way.
 
-    The weights are `shift` packs from the parameters, in blocks if that is not 0, see `_move`.
+    The weights are `shift` packs from the parameters, in blocks if that is not 0, see `_move`; `debt` tells what of
+    these blocks' update is made.
     """
     inputs, outputs, below = layer.inputs, layer.outputs, lower.delta
     if block_size(memory) >= BLOCK:
@@ -90,17 +101,21 @@ def _fused_layer(memory: Any, layer: Any, lower: Any, shift: Any) -> None:
         if shift != 0:
             while j + BLOCK <= outputs:
                 p = at + j * inputs
-                if block_size(memory) >= 2 * BLOCK:
-                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, BLOCK)
+                if block_size(memory) < 2 * BLOCK:
+                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, 4, NONE)
+                    _fused_rows(memory, layer, below, (p + 4, 1, BLOCK), j + 4, 4, NONE)
+                elif debt == NONE:
+                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, BLOCK, NONE)
+                elif debt == LEFT:
+                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, BLOCK, LEFT)
                 else:
-                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, 4)
-                    _fused_rows(memory, layer, below, (p + 4, 1, BLOCK), j + 4, 4)
+                    _fused_rows(memory, layer, below, (p, 1, BLOCK), j, BLOCK, PAID)
                 j += BLOCK
         while j + 4 <= outputs:
-            _fused_rows(memory, layer, below, (at + j * inputs, inputs, 1), j, 4)
+            _fused_rows(memory, layer, below, (at + j * inputs, inputs, 1), j, 4, NONE)
             j += 4
         while j < outputs:
-            _fused_rows(memory, layer, below, (at + j * inputs, inputs, 1), j, 1)
+            _fused_rows(memory, layer, below, (at + j * inputs, inputs, 1), j, 1, NONE)
             j += 1
         _bend(memory, lower, layer.source, 0, inputs)
     else:
@@ -173,6 +188,15 @@ def _move(memory: Any, layers: Any, first: Any, last: Any, shift: Any, back: Any
                 store(memory, q + k, load(memory, p + k))
 
 
+@jit.scalar
+def _put_aside(memory: Any, layer: Any) -> None:
+    """Keep the errors and the inputs that a layer's update is made of: where a tile has those of its second sample."""
+    for j in range(layer.delta, layer.delta + layer.outputs):
+        store(memory, j + layer.outputs, load(memory, j))
+    for k in range(layer.source, layer.source + layer.inputs):
+        store(memory, k + layer.inputs, load(memory, k))
+
+
 @jit.routine
 def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, count: Any) -> None:
     """`count` steps of plain SGD on one sample each.
@@ -180,7 +204,9 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
     The errors carry −rate, so weights change as they are met, by one multiply-add. `samples` is that of `batch_step`,
     its last entry the number of samples of a pass. For many steps, weights lie where the gradients of batches would be,
     in the order in which they are met: wide networks are bound by what the second-level cache gives, which is most
-    where addresses follow each other.
+    where addresses follow each other. What takes longest there is to put changed weights back, three times as long as
+    to read them; so every other step puts none back. The step after it knows that update by the errors and the inputs
+    it was made of, and makes it in registers, once in each pass, by the same multiply-adds.
     """
     position, size = samples[4], samples[5]
     first, last = cell.first_layer, cell.first_layer + cell.layers
@@ -189,10 +215,14 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
     if block_size(memory) >= BLOCK and count >= MOVED_STEPS and not cell.after_update:
         shift = cell.gradients - cell.parameters
         _move(memory, layers, first + 1, last, shift, False)
-    for _ in range(count):
+    owing = block_size(memory) >= 2 * BLOCK and shift != 0 and cell.count > _MOST_CACHED
+    debt = NONE
+    for number in range(count):
+        if owing:
+            debt = PAID if debt == LEFT else LEFT if number + 1 < count else NONE
         bottom, head = item(layers, first), item(layers, last - 1)
         x, y, columns = locate(memory, bottom, head, cell, samples[:4], tables, position, ONE)
-        forward_sample(memory, layers, first, last, x, columns, shift)
+        forward_sample(memory, layers, first, last, x, columns, shift, debt == PAID)
         _output_delta(memory, head, cell, y, columns, -rate / cell.loss_terms)
         for i in range(last - 1, first - 1, -1):
             layer = item(layers, i)
@@ -204,7 +234,9 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
                 fill_slopes(memory, item(layers, i - 1))
                 through_activation(memory, layers, i - 1, 1)
             else:
-                _fused_layer(memory, layer, item(layers, i - 1), shift)
+                _fused_layer(memory, layer, item(layers, i - 1), shift, debt)
+                if debt == LEFT:
+                    _put_aside(memory, layer)
             biases, delta = layer.biases, layer.delta
             if biases >= 0:
                 if cell.bias_decay:

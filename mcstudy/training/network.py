@@ -236,7 +236,6 @@ def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j
 
     `weights` is (address of the first, step from unit to unit, step from input to input).
     """
-    kind, bend = layer.kind, layer.a
     sums = loads(memory, layer.start + j * layer.start_row, layer.start_row, rows, 0, 1)
     p, unit, step = weights
     q = source
@@ -244,6 +243,12 @@ def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j
         as_written()
         sums = outer_fma(loads(memory, p, unit, rows, 0, 1), load(memory, q), sums)
         p, q = p + step, q + row
+    _put_rows(memory, layer, j, rows, sums)
+
+
+@jit.scalar
+def _put_rows(memory: Any, layer: Any, j: Any, rows: Any, sums: Any) -> None:
+    kind, bend = layer.kind, layer.a
     out = layer.slope + j if kind == OTHER else layer.after + j
     stores(memory, out, 1, rows, 0, 1, sums)
     if kind == RELU:
@@ -255,15 +260,30 @@ def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j
 
 
 @jit.scalar
+def _owing_rows(memory: Any, layer: Any, weights: Any, j: Any) -> None:
+    """`_sample_rows` for a block of moved weights that lack the update of the step before, see `fused.fused_steps`."""
+    sums = loads(memory, layer.start + j * layer.start_row, layer.start_row, BLOCK, 0, 1)
+    before = loads(memory, layer.delta + layer.outputs + j, 1, BLOCK, 0, 1)
+    p, source = weights, layer.source
+    for k in range(source, source + layer.inputs):
+        as_written()
+        found = outer_fma(before, load(memory, k + layer.inputs), loads(memory, p, 1, BLOCK, 0, 1))
+        sums = outer_fma(found, load(memory, k), sums)
+        p += BLOCK
+    _put_rows(memory, layer, j, BLOCK, sums)
+
+
+@jit.scalar
 def forward_sample(
-    memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any, shift: Any
+    memory: Any, layers: Any, first: Any, last: Any, inputs_at: Any, inputs_row: Any, shift: Any, owing: Any
 ) -> None:
     """`forward` for a single sample, without a call for the sums of every layer.
 
     ReLUs, leaky or not, cost less than the call and the trip through memory that other activations take, so they are
     done in place and store no slopes: these can be told from f(z), see `times_slope` and `fill_slopes`. Rows of weights
     are met last to first: the backward pass goes the other way, and finds in the cache what was met last. The weights
-    of layers above the first are `shift` packs from the parameters, in blocks if that is not 0, see `fused._move`.
+    of layers above the first are `shift` packs from the parameters, in blocks if that is not 0, see `fused._move`;
+    those blocks lack the update of the step before if `owing`.
     """
     for i in range(first, last):
         layer = item(layers, i)
@@ -281,7 +301,9 @@ def forward_sample(
         if block_size(memory) >= BLOCK:
             while j > 0:
                 j -= BLOCK
-                if moved != 0:
+                if moved != 0 and owing:
+                    _owing_rows(memory, layer, at + j * inputs, j)
+                elif moved != 0:
                     _sample_rows(memory, layer, source, row, (at + j * inputs, 1, BLOCK), j, BLOCK)
                 else:
                     _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, BLOCK)
