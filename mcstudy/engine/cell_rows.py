@@ -225,7 +225,7 @@ def _layer(layer: Layer, number: int, init: Mapping[str, Any]) -> dict[str, Any]
         "zero": ZERO,
         "number": number,
         "fixed": layer.fixed,
-        "kind": _kind(layer.activation),
+        "kind": OTHER if layer.dropout else _kind(layer.activation),
         "a": a,
         "b": b,
         "trained_start": a,

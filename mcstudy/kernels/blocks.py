@@ -92,6 +92,22 @@ def as_written(typingctx):  # type: ignore[no-untyped-def]
     return types.void(), codegen
 
 
+@intrinsic
+def each(typingctx, function, packs, others):  # type: ignore[no-untyped-def]
+    """A tuple of ``function(pack, other)`` of each pack and the one of `others` in its place."""
+    if not _packs(packs) or packs != others or not isinstance(function, types.Dispatcher):
+        return None
+    signature = typingctx.resolve_function_type(function, (packs.dtype, packs.dtype), {})
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        called = context.get_function(function, signature)
+        context.add_linking_libs(getattr(called, "libs", ()))
+        both = [(builder.extract_value(args[1], i), builder.extract_value(args[2], i)) for i in range(packs.count)]
+        return context.make_tuple(builder, packs, [called(builder, pair) for pair in both])
+
+    return packs(function, packs, others), codegen
+
+
 def _places(context: Any, builder: Any, first: Any, steps: tuple[Any, Any], shape: tuple[int, int]) -> list[Any]:
     def times(step: Any, count: int) -> Any:
         return builder.mul(step, context.get_constant(types.intp, count))

@@ -16,7 +16,7 @@ from mcstudy import jit
 from mcstudy.kernels.pack import absolute, filled, fma, item, load, sqrt, store, where
 from mcstudy.training.data import locate
 from mcstudy.training.evaluation import evaluation_gradient, tile_forward
-from mcstudy.training.network import ONE, ZERO, multiply_add
+from mcstudy.training.network import ONE, PLAIN, ZERO, fill_slopes, multiply_add
 
 DEAD_START, DEAD_END, SATURATED, LINEAR, MERGED, OPPOSITE, CONSTANT, GRADIENT = range(8)
 NOTES: Final = 8
@@ -86,6 +86,7 @@ def survey(memory: Any, layers: Any, cell: Any, points: Any, arrays: Any, out: A
         at = out
         for i in range(first, last):
             layer = item(layers, i)
+            fill_slopes(memory, layer, tile)
             for j in range(layer.outputs):
                 largest, low, high = load(memory, at), load(memory, at + units), load(memory, at + 2 * units)
                 for s in range(layer.slope + j * tile, layer.slope + (j + 1) * tile):
@@ -182,8 +183,8 @@ def count_merged(memory: Any, layers: Any, cell: Any, slopes: Any, norms: Any) -
             dots, weights, width = norms + layer.outputs, layer.weights, layer.inputs
             for j in range(layer.outputs):
                 unit = weights + j * width
-                rows = (weights, width, ONE)
-                multiply_add(memory, (dots, ONE, 0), (layer.zero, ZERO, 0), rows, (unit, ONE, 0), j + 1, ONE, width)
+                zero, rows, row = (layer.zero, ZERO, 0), (weights, width, ONE), (unit, ONE, 0)
+                multiply_add(memory, (dots, ONE, 0), zero, rows, row, j + 1, ONE, width, (PLAIN, ZERO))
                 norm = _with_biases(memory, layer, j, j, dots)
                 norm = where(load(memory, at + j) == 0.0, filled(norm, _INFINITE), norm)  # dead: like nobody
                 store(memory, norms + j, norm)

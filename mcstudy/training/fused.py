@@ -138,7 +138,7 @@ def _output_delta(memory: Any, head: Any, cell: Any, y: Any, row: Any, scale: An
             rise = _mse_gradient(f, load(memory, y + o * row), 0.0) * scale
             store(memory, delta + o, times_slope(rise, f, bend) if bent else rise * load(memory, slope + o))
     else:
-        fill_slopes(memory, head)
+        fill_slopes(memory, head, ONE)
         loss_gradient(
             cell.loss_gradient,
             (memory, cell.loss_a, head.after, head.slope, y, row, head.delta, scale, head.outputs, 1),
@@ -231,7 +231,7 @@ def fused_steps(memory: Any, layers: Any, cell: Any, samples: Any, tables: Any, 
             elif cell.after_update:
                 _fused_update(memory, layer, layer.source, 1)
                 through_weights(memory, layers, i, ONE)
-                fill_slopes(memory, item(layers, i - 1))
+                fill_slopes(memory, item(layers, i - 1), ONE)
                 through_activation(memory, layers, i - 1, 1)
             else:
                 _fused_layer(memory, layer, item(layers, i - 1), shift, debt)

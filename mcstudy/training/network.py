@@ -14,7 +14,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
-from mcstudy.kernels.blocks import as_written, block_size, loads, outer_fma, stores
+from mcstudy.kernels.blocks import as_written, block_size, each, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
@@ -26,8 +26,24 @@ BLOCK = 8
 _relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
 
 
+PLAIN, RECTIFIED, GATED = np.int64(0), np.int64(1), np.int64(2)
+"""What is done to the sums of `multiply_add` on their way to memory."""
+
+
 @jit.scalar
-def _block(memory: Any, out: Any, start: Any, left: Any, right: Any, place: Any, rows: Any, columns: Any) -> None:
+def _rectified(z: Any, same: Any) -> Any:
+    return _relu_part(z, 0.0, 0.0)[0]
+
+
+@jit.scalar
+def _gated(value: Any, f: Any) -> Any:
+    return where(f <= 0.0, value * 0.0, value)
+
+
+@jit.scalar
+def _block(
+    memory: Any, out: Any, start: Any, left: Any, right: Any, ending: Any, place: Any, rows: Any, columns: Any
+) -> None:
     """A block of `multiply_add`; `place` is (row, column, inner), `rows` and `columns` are literal."""
     row, column, inner = place
     sums = loads(memory, start[0] + row * start[1] + column * start[2], start[1], rows, start[2], columns)
@@ -37,52 +53,62 @@ def _block(memory: Any, out: Any, start: Any, left: Any, right: Any, place: Any,
         x, w = loads(memory, q, 0, 1, right[2], columns), loads(memory, p, left[1], rows, 0, 1)
         sums = outer_fma(w, x, sums)
         p, q = p + left[2], q + right[1]
-    stores(memory, out[0] + row * out[1] + column * out[2], out[1], rows, out[2], columns, sums)
+    at = out[0] + row * out[1] + column * out[2]
+    if ending[0] == RECTIFIED:
+        sums = each(_rectified, sums, sums)
+    elif ending[0] == GATED:
+        sums = each(_gated, sums, loads(memory, at + ending[1], out[1], rows, out[2], columns))
+    stores(memory, at, out[1], rows, out[2], columns, sums)
 
 
 @jit.routine
-def multiply_add(memory: Any, out: Any, start: Any, left: Any, right: Any, rows: Any, columns: Any, inner: Any) -> None:
+def multiply_add(
+    memory: Any, out: Any, start: Any, left: Any, right: Any, rows: Any, columns: Any, inner: Any, ending: Any
+) -> None:
     """``out[r, c] = start[r, c] + sum over i of left[r, i] * right[i, c]``, in ascending order of i.
 
     Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of
     sums hide the latency of the multiply-adds, as large as registers hold them.
+
+    `ending` is (what is done to the sums, a number): nothing where PLAIN; RECTIFIED sums pass through a ReLU; GATED
+    ones are multiplied by the slope of a ReLU whose value lies as many packs further on as the number says.
     """
     row = ZERO
     if block_size(memory) >= 16:
         while row + 4 <= rows:
             column = ZERO
             while column + 4 <= columns:
-                _block(memory, out, start, left, right, (row, column, inner), 4, 4)
+                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 4)
                 column += 4
             if column + 2 <= columns:
-                _block(memory, out, start, left, right, (row, column, inner), 4, 2)
+                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 2)
                 column += 2
             if column < columns:
-                _block(memory, out, start, left, right, (row, column, inner), 4, 1)
+                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 1)
             row += 4
     while row + 2 <= rows:
         column = ZERO
         if block_size(memory) >= 8:
             while column + 4 <= columns:
-                _block(memory, out, start, left, right, (row, column, inner), 2, 4)
+                _block(memory, out, start, left, right, ending, (row, column, inner), 2, 4)
                 column += 4
         while column + 2 <= columns:
-            _block(memory, out, start, left, right, (row, column, inner), 2, 2)
+            _block(memory, out, start, left, right, ending, (row, column, inner), 2, 2)
             column += 2
         if column < columns:
-            _block(memory, out, start, left, right, (row, column, inner), 2, 1)
+            _block(memory, out, start, left, right, ending, (row, column, inner), 2, 1)
         row += 2
     if row < rows:
         column = ZERO
         if block_size(memory) >= 8:
             while column + 8 <= columns:
-                _block(memory, out, start, left, right, (row, column, inner), 1, 8)
+                _block(memory, out, start, left, right, ending, (row, column, inner), 1, 8)
                 column += 8
         while column + 4 <= columns:
-            _block(memory, out, start, left, right, (row, column, inner), 1, 4)
+            _block(memory, out, start, left, right, ending, (row, column, inner), 1, 4)
             column += 4
         while column < columns:
-            _block(memory, out, start, left, right, (row, column, inner), 1, 1)
+            _block(memory, out, start, left, right, ending, (row, column, inner), 1, 1)
             column += 1
 
 
@@ -117,7 +143,7 @@ def forward(
     """Pass a tile of `samples` samples through layers `first` … `last` - 1; input k lies at `inputs_at` + k · row.
 
     `noise` is (seed, trial numbers, number of the tile's first sample in training), that number below 0 where units
-    neither are left out nor have random slopes.
+    neither are left out nor have random slopes. ReLUs store no slopes, see `fill_slopes`.
     """
     for i in range(first, last):
         layer = item(layers, i)
@@ -125,16 +151,20 @@ def forward(
         source, row = layer.source, samples
         if i == first:
             source, row = inputs_at, inputs_row
+        rectified = layer.kind == RELU
         multiply_add(
             memory,
-            (layer.slope, samples, 1),
+            (layer.after if rectified else layer.slope, samples, 1),
             (layer.start, layer.start_row, 0),
             (layer.weights, inputs, ONE),
             (source, row, 1),
             outputs,
             samples,
             inputs,
+            (RECTIFIED if rectified else PLAIN, ZERO),
         )
+        if rectified:
+            continue
         if noise[2] >= 0 and (layer.random != 0 or layer.dropout > 0.0):
             _random_units(memory, layer, samples, noise)
         else:
@@ -158,26 +188,28 @@ def add_trained_gradient(memory: Any, layer: Any, samples: Any, shift: Any, delt
 
 @jit.scalar
 def through_activation(memory: Any, layers: Any, i: Any, samples: Any) -> None:
-    """Turn dLoss/df(z) of layer `i`, in its `delta`, into dLoss/dz."""
+    """Turn dLoss/df(z) of layer `i`, in its `delta`, into dLoss/dz, which `through_weights` has done for ReLUs."""
     layer = item(layers, i)
     delta, slope = layer.delta, layer.slope
-    for j in range(layer.outputs * samples):
-        store(memory, delta + j, load(memory, delta + j) * load(memory, slope + j))
+    if layer.kind != RELU:
+        for j in range(layer.outputs * samples):
+            store(memory, delta + j, load(memory, delta + j) * load(memory, slope + j))
 
 
 @jit.scalar
 def through_weights(memory: Any, layers: Any, i: Any, samples: Any) -> None:
-    """Put dLoss/df(z) of layer `i - 1` in its `delta`, from dLoss/dz of layer `i`."""
-    layer = item(layers, i)
+    """Put dLoss/df(z) of layer `i - 1` in its `delta`, from dLoss/dz of layer `i`; or dLoss/dz where it has ReLUs."""
+    layer, lower = item(layers, i), item(layers, i - 1)
     multiply_add(
         memory,
-        (item(layers, i - 1).delta, samples, 1),
+        (lower.delta, samples, 1),
         (layer.zero, ZERO, 0),
         (layer.weights, ONE, layer.inputs),
         (layer.delta, samples, 1),
         layer.inputs,
         samples,
         layer.outputs,
+        (GATED if lower.kind == RELU else PLAIN, lower.after - lower.delta),
     )
 
 
@@ -196,6 +228,7 @@ def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any, so
         layer.outputs,
         layer.inputs,
         samples,
+        (PLAIN, ZERO),
     )
     if layer.biases >= 0:
         for j in range(layer.outputs):
@@ -222,12 +255,17 @@ def times_slope(value: Any, f: Any, bend: Any) -> Any:
 
 
 @jit.scalar
-def fill_slopes(memory: Any, layer: Any) -> None:
-    """Store the slopes that `forward_sample` left out."""
-    if layer.kind != OTHER:
-        for j in range(layer.outputs):
-            f = load(memory, layer.after + j)
-            store(memory, layer.slope + j, times_slope(filled(f, 1.0), f, layer.a))
+def fill_slopes(memory: Any, layer: Any, samples: Any) -> None:
+    """Store the slopes of a tile that `forward` and `forward_sample` left out."""
+    kind, bend, after, slope = layer.kind, layer.a, layer.after, layer.slope
+    if kind == RELU:
+        for j in range(layer.outputs * samples):
+            f = load(memory, after + j)
+            store(memory, slope + j, where(f <= 0.0, filled(f, 0.0), 1.0))
+    elif kind == LEAKY_RELU:
+        for j in range(layer.outputs * samples):
+            f = load(memory, after + j)
+            store(memory, slope + j, times_slope(filled(f, 1.0), f, bend))
 
 
 @jit.scalar

@@ -14,7 +14,7 @@ from mcstudy import jit
 from mcstudy.kernels.elementary import INF
 from mcstudy.kernels.pack import filled, fma, item, load, rounded_to, sqrt, store, where, widen
 from mcstudy.training.data import locate
-from mcstudy.training.network import ONE, ZERO, forward, multiply_add
+from mcstudy.training.network import ONE, PLAIN, ZERO, forward, multiply_add
 
 
 @jit.routine
@@ -36,6 +36,7 @@ def _sums(memory: Any, layers: Any, i: Any, cell: Any, points: Any, arrays: Any,
         layer.outputs,
         tile,
         layer.inputs,
+        (PLAIN, ZERO),
     )
 
 

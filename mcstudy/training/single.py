@@ -17,6 +17,7 @@ from mcstudy.kernels.streams import DATA
 from mcstudy.training.data import add_noise, draw_order, draw_samples, put_trial
 from mcstudy.training.evaluation import draw_points, tile_forward
 from mcstudy.training.initial import fix_weights
+from mcstudy.training.network import fill_slopes
 
 # A literal 0 would make a variant of each function that takes it.
 _FIRST = np.int64(0)
@@ -74,6 +75,7 @@ def measure_activity(
             at = scratch
             for i in range(cell.first_layer, cell.first_layer + cell.layers):
                 layer = item(layers, i)
+                fill_slopes(memory, layer, tile)
                 for j in range(layer.outputs):
                     total = load(memory, at)
                     for s in range(layer.slope + j * tile, layer.slope + (j + 1) * tile):

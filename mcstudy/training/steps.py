@@ -14,6 +14,7 @@ from mcstudy.training.data import locate
 from mcstudy.training.network import (
     add_gradients,
     add_trained_gradient,
+    fill_slopes,
     forward,
     through_activation,
     through_weights,
@@ -54,6 +55,7 @@ def _update_layer(memory: Any, layer: Any, cell: Any, hyper: Any, step: Any) -> 
 def _output_errors(memory: Any, head: Any, cell: Any, y: Any, columns: Any, scale: Any, tile: Any) -> None:
     """Put `scale` · dLoss/dz of a tile in the output layer's `delta`."""
     outputs, delta = head.outputs, head.delta
+    fill_slopes(memory, head, tile)
     if head.trained >= 0:  # the same by the trained parameter first
         shift = cell.gradients - cell.parameters
         loss_gradient(
