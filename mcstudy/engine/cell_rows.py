@@ -225,7 +225,7 @@ def _layer(layer: Layer, number: int, init: Mapping[str, Any]) -> dict[str, Any]
         "zero": ZERO,
         "number": number,
         "fixed": layer.fixed,
-        "kind": OTHER if layer.dropout else _kind(layer.activation),
+        "kind": _kind(layer),
         "a": a,
         "b": b,
         "trained_start": a,
@@ -251,7 +251,10 @@ def starts(layer: Layer, init: Mapping[str, Any]) -> tuple[Recipe, Distribution]
     return recipe, bias
 
 
-def _kind(activation: Mapping[str, Any]) -> int:
+def _kind(layer: Layer) -> int:
+    activation = layer.activation
+    if layer.dropout:
+        return OTHER  # its slopes cannot be told from its values
     if activation["name"] == "leaky_relu" and activation["negative_slope"] >= 0:
         return LEAKY_RELU
     return RELU if activation["name"] == "relu" else OTHER

@@ -16,7 +16,8 @@ from mcstudy import jit
 from mcstudy.kernels.pack import absolute, filled, fma, item, load, sqrt, store, where
 from mcstudy.training.data import locate
 from mcstudy.training.evaluation import evaluation_gradient, tile_forward
-from mcstudy.training.network import ONE, PLAIN, ZERO, fill_slopes, multiply_add
+from mcstudy.training.network import fill_slopes
+from mcstudy.training.products import ONE, PLAIN, ZERO, multiply_add
 
 DEAD_START, DEAD_END, SATURATED, LINEAR, MERGED, OPPOSITE, CONSTANT, GRADIENT = range(8)
 NOTES: Final = 8

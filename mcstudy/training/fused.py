@@ -15,13 +15,13 @@ from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.training.data import locate
 from mcstudy.training.network import (
     BLOCK,
-    ONE,
     fill_slopes,
     forward_sample,
     through_activation,
     through_weights,
     times_slope,
 )
+from mcstudy.training.products import ONE
 from mcstudy.training.steps import decay_biases
 
 MOVED_STEPS = 16

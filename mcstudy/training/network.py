@@ -9,107 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
-from mcstudy.kernels.blocks import as_written, block_size, each, loads, outer_fma, stores
+from mcstudy.kernels.blocks import as_written, block_size, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
+from mcstudy.training.products import GATED, ONE, PLAIN, RECTIFIED, ZERO, multiply_add
 
-# A literal 1 would make a variant of `multiply_add` for this one caller.
-ONE, ZERO = np.int64(1), np.int64(0)
 BLOCK = 8
 """Units of a layer whose sums for a single sample run side by side."""
 _relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
-
-
-PLAIN, RECTIFIED, GATED = np.int64(0), np.int64(1), np.int64(2)
-"""What is done to the sums of `multiply_add` on their way to memory."""
-
-
-@jit.scalar
-def _rectified(z: Any, same: Any) -> Any:
-    return _relu_part(z, 0.0, 0.0)[0]
-
-
-@jit.scalar
-def _gated(value: Any, f: Any) -> Any:
-    return where(f <= 0.0, value * 0.0, value)
-
-
-@jit.scalar
-def _block(
-    memory: Any, out: Any, start: Any, left: Any, right: Any, ending: Any, place: Any, rows: Any, columns: Any
-) -> None:
-    """A block of `multiply_add`; `place` is (row, column, inner), `rows` and `columns` are literal."""
-    row, column, inner = place
-    sums = loads(memory, start[0] + row * start[1] + column * start[2], start[1], rows, start[2], columns)
-    p, q = left[0] + row * left[1], right[0] + column * right[2]
-    for _ in range(inner):
-        as_written()
-        x, w = loads(memory, q, 0, 1, right[2], columns), loads(memory, p, left[1], rows, 0, 1)
-        sums = outer_fma(w, x, sums)
-        p, q = p + left[2], q + right[1]
-    at = out[0] + row * out[1] + column * out[2]
-    if ending[0] == RECTIFIED:
-        sums = each(_rectified, sums, sums)
-    elif ending[0] == GATED:
-        sums = each(_gated, sums, loads(memory, at + ending[1], out[1], rows, out[2], columns))
-    stores(memory, at, out[1], rows, out[2], columns, sums)
-
-
-@jit.routine
-def multiply_add(
-    memory: Any, out: Any, start: Any, left: Any, right: Any, rows: Any, columns: Any, inner: Any, ending: Any
-) -> None:
-    """``out[r, c] = start[r, c] + sum over i of left[r, i] * right[i, c]``, in ascending order of i.
-
-    Each matrix is a triple: address of its first pack, step from row to row, step from column to column. Blocks of
-    sums hide the latency of the multiply-adds, as large as registers hold them.
-
-    `ending` is (what is done to the sums, a number): nothing where PLAIN; RECTIFIED sums pass through a ReLU; GATED
-    ones are multiplied by the slope of a ReLU whose value lies as many packs further on as the number says.
-    """
-    row = ZERO
-    if block_size(memory) >= 16:
-        while row + 4 <= rows:
-            column = ZERO
-            while column + 4 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 4)
-                column += 4
-            if column + 2 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 2)
-                column += 2
-            if column < columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 1)
-            row += 4
-    while row + 2 <= rows:
-        column = ZERO
-        if block_size(memory) >= 8:
-            while column + 4 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 2, 4)
-                column += 4
-        while column + 2 <= columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 2, 2)
-            column += 2
-        if column < columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 2, 1)
-        row += 2
-    if row < rows:
-        column = ZERO
-        if block_size(memory) >= 8:
-            while column + 8 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 1, 8)
-                column += 8
-        while column + 4 <= columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 1, 4)
-            column += 4
-        while column < columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 1, 1)
-            column += 1
 
 
 @jit.routine

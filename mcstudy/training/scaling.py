@@ -14,7 +14,8 @@ from mcstudy import jit
 from mcstudy.kernels.elementary import INF
 from mcstudy.kernels.pack import filled, fma, item, load, rounded_to, sqrt, store, where, widen
 from mcstudy.training.data import locate
-from mcstudy.training.network import ONE, PLAIN, ZERO, forward, multiply_add
+from mcstudy.training.network import forward
+from mcstudy.training.products import ONE, PLAIN, ZERO, multiply_add
 
 
 @jit.routine
