@@ -145,7 +145,7 @@ def record_check(
     late = last_check + 1 - max(1, (last_check + 1) // 5)
     check = (step + cell.every - 1) // cell.every
     store(memory, scratch + ENDED, 0.0)
-    ended = 0
+    ended = False
     for lane in range(lane_count(memory)):
         if running[row, lane] != RUNNING:
             continue
@@ -186,8 +186,8 @@ def record_check(
                 steps[row, trial] = cell.steps
         if running[row, lane] != RUNNING:
             put(memory, scratch + ENDED, lane, 1.0)
-            ended += 1
-    if ended > 0:
+            ended = True
+    if ended:
         end = load(memory, scratch + ENDED) == 1.0
         for i in range(cell.count):
             store(memory, cell.final + i, where(end, load(memory, cell.parameters + i), load(memory, cell.final + i)))

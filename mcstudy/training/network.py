@@ -180,24 +180,24 @@ def fill_slopes(memory: Any, layer: Any, samples: Any) -> None:
 
 
 @jit.scalar
-def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j: Any, rows: Any) -> None:
+def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j: Any, rows: Any, owing: Any) -> None:
     """`forward_sample` for units `j` to `j` + `rows` of a layer; `rows` is literal.
 
-    `weights` is (address of the first, step from unit to unit, step from input to input).
+    `weights` is (address of the first, step from unit to unit, step from input to input). They lack the update of the
+    step before if `owing`, see `fused.fused_steps`.
     """
+    kind, bend = layer.kind, layer.a
     sums = loads(memory, layer.start + j * layer.start_row, layer.start_row, rows, 0, 1)
+    before = loads(memory, layer.delta + layer.outputs + j, 1, rows, 0, 1)
     p, unit, step = weights
     q = source
     for _ in range(layer.inputs):
         as_written()
-        sums = outer_fma(loads(memory, p, unit, rows, 0, 1), load(memory, q), sums)
+        found = loads(memory, p, unit, rows, 0, 1)
+        if owing:
+            found = outer_fma(before, load(memory, q + layer.inputs), found)
+        sums = outer_fma(found, load(memory, q), sums)
         p, q = p + step, q + row
-    _put_rows(memory, layer, j, rows, sums)
-
-
-@jit.scalar
-def _put_rows(memory: Any, layer: Any, j: Any, rows: Any, sums: Any) -> None:
-    kind, bend = layer.kind, layer.a
     out = layer.slope + j if kind == OTHER else layer.after + j
     stores(memory, out, 1, rows, 0, 1, sums)
     if kind == RELU:
@@ -206,20 +206,6 @@ def _put_rows(memory: Any, layer: Any, j: Any, rows: Any, sums: Any) -> None:
     elif kind == LEAKY_RELU:
         for i in range(out, out + rows):
             store(memory, i, _leaky(load(memory, i), bend))
-
-
-@jit.scalar
-def _owing_rows(memory: Any, layer: Any, weights: Any, j: Any) -> None:
-    """`_sample_rows` for a block of moved weights that lack the update of the step before, see `fused.fused_steps`."""
-    sums = loads(memory, layer.start + j * layer.start_row, layer.start_row, BLOCK, 0, 1)
-    before = loads(memory, layer.delta + layer.outputs + j, 1, BLOCK, 0, 1)
-    p, source = weights, layer.source
-    for k in range(source, source + layer.inputs):
-        as_written()
-        found = outer_fma(before, load(memory, k + layer.inputs), loads(memory, p, 1, BLOCK, 0, 1))
-        sums = outer_fma(found, load(memory, k), sums)
-        p += BLOCK
-    _put_rows(memory, layer, j, BLOCK, sums)
 
 
 @jit.scalar
@@ -243,19 +229,19 @@ def forward_sample(
         at, inputs, j = layer.weights + moved, layer.inputs, outputs
         while j % 4 > 0:
             j -= 1
-            _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, 1)
+            _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, 1, False)
         while j % BLOCK > 0 or (j > 0 and block_size(memory) < BLOCK):
             j -= 4
-            _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, 4)
+            _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, 4, False)
         if block_size(memory) >= BLOCK:
             while j > 0:
                 j -= BLOCK
                 if moved != 0 and owing:
-                    _owing_rows(memory, layer, at + j * inputs, j)
+                    _sample_rows(memory, layer, source, row, (at + j * inputs, 1, BLOCK), j, BLOCK, True)
                 elif moved != 0:
-                    _sample_rows(memory, layer, source, row, (at + j * inputs, 1, BLOCK), j, BLOCK)
+                    _sample_rows(memory, layer, source, row, (at + j * inputs, 1, BLOCK), j, BLOCK, False)
                 else:
-                    _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, BLOCK)
+                    _sample_rows(memory, layer, source, row, (at + j * inputs, inputs, 1), j, BLOCK, False)
         if layer.kind == OTHER:
             sums, after, extra = layer.slope, layer.after, layer.extra
             activate(layer.activation, (memory, layer.a, layer.b, layer.trained, sums, after, extra, outputs))
