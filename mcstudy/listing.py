@@ -33,7 +33,8 @@ _KEYS = {
     "are 0 where nothing is said (but torch_default and rai start them too). fan_in and fan_out are a layer's numbers "
     "of inputs and of units.",
     "optimizers": "`train.optimizer` (short: `optimizer`). p is a parameter, g its gradient, s, t and u what the "
-    "optimizer remembers of it, all 0 at first unless said otherwise, n = 1, 2, … the step.",
+    "optimizer remembers of it, all 0 at first unless said otherwise, n = 1, 2, … the step. While g = 0, a running "
+    "mean stays as it is rather than fall below 2⁻⁹⁵ (2⁻⁹⁹¹ in float64).",
     "losses": "`train.loss`. o is an output, y its target. Averaged over samples and, but for softmax_cross_entropy, "
     "over outputs.",
     "tasks": "`task.name`. x is an input, y a target. Data are what a study gets that says nothing of them.",

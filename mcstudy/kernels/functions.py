@@ -111,6 +111,32 @@ def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
     return sign(magnitude, sign), codegen
 
 
+TINY = {32: 2.0**-95, 64: 2.0**-991}
+"""The size below which a number is `tiny`, by its bits: 2³¹ times the smallest normal number."""
+_NOT_TINY = {32: 0x7000_0000, 64: 0x7E00_0000_0000_0000}
+"""All bits of the exponent but the lowest five: a size of `TINY` or more has one of them."""
+
+
+def lower_tiny(builder: Any, pack: Pack, value: Any) -> Any:
+    """Lower `tiny` of a value of the type `pack`."""
+    bits = pack.element.bitwidth
+    integers = ir.VectorType(ir.IntType(bits), pack.lanes)
+    exponent = builder.and_(builder.bitcast(value, integers), ir.Constant(integers, [_NOT_TINY[bits]] * pack.lanes))
+    return builder.icmp_unsigned("==", exponent, ir.Constant(integers, [0] * pack.lanes))
+
+
+@intrinsic
+def tiny(typingctx, a):  # type: ignore[no-untyped-def]
+    """Where a size is below `TINY`, 0 included."""
+    if not isinstance(a, Pack):
+        return None
+
+    def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
+        return lower_tiny(builder, a, args[0])
+
+    return a.of(types.boolean)(a), codegen
+
+
 @intrinsic
 def where(typingctx, mask, a, b):  # type: ignore[no-untyped-def]
     """`a` in the lanes where `mask` is true, else `b`; where both are numbers, a weak pack, which is as a number is."""

@@ -10,6 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from mcstudy import jit
+from mcstudy.kernels.functions import lower_tiny
 from mcstudy.kernels.memory import load_pack, store_pack
 from mcstudy.kernels.slices import slice_lanes
 from mcstudy.kernels.types import Pack, Pointer, pack_of, scalar_type, splat, vector_type
@@ -93,6 +94,10 @@ class Lines:
     def where_positive(self, test: Any, yes: Any, no: Any) -> Any:
         """`yes` where `test` is above 0, else `no`."""
         return self._builder.select(self._builder.fcmp_ordered(">", test, self.number(0.0)), yes, no)
+
+    def where_tiny(self, test: Any, yes: Any, no: Any) -> Any:
+        """`yes` where `test` is `mcstudy.kernels.pack.tiny`, else `no`."""
+        return self._builder.select(lower_tiny(self._builder, self.pack, test), yes, no)
 
     def call(self, function: Callable[..., Any], *arguments: Any, results: int = 1) -> Any:
         """Call a Python function that Numba can compile; arguments are slices, or pairs ("float64", value).

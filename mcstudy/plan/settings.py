@@ -20,7 +20,7 @@ from mcstudy.plan.together import check_together
 from mcstudy.spec.kinds import LARGEST_COUNT
 from mcstudy.spec.whole import ONE_OF, REQUIRED, missing_fault
 
-ARITHMETIC: Final = 3
+ARITHMETIC: Final = 4
 """The version of the arithmetic: a change of any result's bytes counts it up, so that old trials are not mixed in."""
 
 LARGEST_SHUFFLE: Final = 65536

@@ -150,7 +150,8 @@ class Train(Strict):
         default=None, description="What is added to the loss when training."
     )
     bias_update: Annotated[str, kinds.word("gradient", "decay")] = Field(
-        default="gradient", description="decay: b -= lr * b instead of the bias's gradient."
+        default="gradient",
+        description="decay: b -= lr * b instead of the bias's gradient, where |b| is 2^-95 or more (float64: 2^-991).",
     )
     backward: Annotated[str, kinds.word("exact", "after_update")] = Field(
         default="exact", description="after_update: the error passes back through weights that are already updated."

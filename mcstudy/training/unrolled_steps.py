@@ -186,8 +186,10 @@ class _Step(Passes):
         if layer.biased:
             at = self.network.starts[i] + layer.weights + j
             old = self._old(at)
-            decayed = code.fma(old, code.number(self._rate), old) if self.network.bias_decay else None
-            self._put(at, decayed or code.add(old, d))
+            if self.network.bias_decay:
+                self._put(at, code.where_tiny(old, old, code.fma(old, code.number(self._rate), old)))
+            else:
+                self._put(at, code.add(old, d))
 
     def _old(self, at: int) -> Any:
         return self.code.get(self._kept[at]) if at in self._kept else self.code.load(self._again, at)

@@ -28,11 +28,13 @@ class Optimizer(Part):
 
     `counts` tells that updates depend on the number of the step beyond the first, so that an unchanged state does
     not prove that nothing will change. `hyper` flattens the parameters into at most `HYPERPARAMETERS` numbers, the
-    learning rate first. `variant`, where given, tells for which parameters another function does the updates.
+    learning rate first. `fading` tells whether the state is made of running means, which a gradient of 0 lets fade.
+    `variant`, where given, tells for which parameters another function does the updates.
     """
 
     slots: int = 0
     counts: bool = False
+    fading: bool = True
     prepare: Callable[..., Any] = _as_given
     update: Callable[..., Any] = lambda p, g, s, t, u, h: (p, s, t, u)
     variant: Callable[[Mapping[str, Any]], Callable[..., Any] | None] = lambda parameters: None

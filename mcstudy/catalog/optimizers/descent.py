@@ -68,7 +68,7 @@ def _rmsprop_update(p: Any, g: Any, s: Any, t: Any, u: Any, h: Any) -> Any:
     g = fma(p, decay, g)
     s = fma(s, alpha, g * g * rest)
     t = fma(t, alpha, g * rest)
-    u = fma(u, momentum, g / (sqrt(fma(t * t, -centered, s)) + eps))
+    u = fma(u, momentum, g / (sqrt(fma(t, t * -centered, s)) + eps))
     return fma(u, -rate, p), s, t, u
 
 
@@ -78,7 +78,7 @@ def _rmsprop_update_inside(p: Any, g: Any, s: Any, t: Any, u: Any, h: Any) -> An
     g = fma(p, decay, g)
     s = fma(s, alpha, g * g * rest)
     t = fma(t, alpha, g * rest)
-    u = fma(u, momentum, g / sqrt(fma(t * t, -centered, s) + eps))
+    u = fma(u, momentum, g / sqrt(fma(t, t * -centered, s) + eps))
     return fma(u, -rate, p), s, t, u
 
 
@@ -122,6 +122,7 @@ DESCENT: dict[str, Optimizer] = table(
             "eps_inside": Parameter(False, "boolean", doc="eps is added under the root, as in Keras"),
         },
         slots=1,
+        fading=False,
         counts=True,
         prepare=_adagrad_prepare,
         update=_adagrad_update,

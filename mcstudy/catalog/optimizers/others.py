@@ -125,6 +125,7 @@ OTHERS: dict[str, Optimizer] = table(
         },
         check=_etas,
         slots=2,
+        fading=False,
         prepare=_rprop_prepare,
         update=_rprop_update,
     ),
@@ -146,6 +147,7 @@ OTHERS: dict[str, Optimizer] = table(
         "the sigmoid's slope. PyTorch, Keras and optax have no such optimizer",
         {**RATE, "mu": Parameter(1.75, gt=0, doc="most growth of a step"), **DECAY},
         slots=2,
+        fading=False,
         update=_quickprop_update,
     ),
     Optimizer(
@@ -165,6 +167,7 @@ OTHERS: dict[str, Optimizer] = table(
             "beta": Parameter(0.0, ge=0, doc="more of it slows all parameters down alike"),
         },
         slots=2,
+        fading=False,
         update=_ftrl_update,
         variant=lambda parameters: _ftrl_update_power if parameters["learning_rate_power"] != -0.5 else None,
     ),
