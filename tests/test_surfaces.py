@@ -143,6 +143,14 @@ def test_distances_do_not_see_where_errors_are() -> None:
     assert np.array_equal(apart, apart.T)
 
 
+def test_distances_do_not_depend_on_the_order_of_sums() -> None:
+    # Which a library of linear algebra chooses by the processor and by the shape of a matrix.
+    errors = 0.5 + np.linspace(0.001, 3, 200)[:, None] * np.random.default_rng(3).normal(size=(200, 441))
+    apart = distances(errors, 1.7)
+    for count in (2, 7, 50, 113):
+        assert np.array_equal(distances(errors[:count], 1.7), apart[:count, :count])
+
+
 def test_weights_are_in_order_of_length() -> None:
     pairs = np.array([[[0, 1], [3, 4], [1, 1]], [[2, 0], [0, 2], [np.inf, 1]]], float)
     ordered = by_length(pairs)

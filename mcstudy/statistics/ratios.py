@@ -134,12 +134,16 @@ def _rows(asked: Asked) -> _Rows:
 
 
 def _solved(lot: Sequence[_Rows]) -> list[tuple[Array, Array]]:
-    width = max(rows.weight.shape[1] for rows in lot)
+    spent, success, weight, tail = zip(*lot, strict=True)
+    shape = sum(map(len, tail)), max(part.shape[1] for part in weight)
 
     def together(parts: Sequence[Array]) -> Array:
-        return np.concatenate([np.pad(part, ((0, 0), (0, width - part.shape[1]))) for part in parts])
+        whole, at = np.zeros(shape), 0
+        for part in parts:
+            whole[at : at + len(part), : part.shape[1]] = part
+            at += len(part)
+        return whole
 
-    spent, success, weight, tail = zip(*lot, strict=True)
     found = _quantile(together(spent), together(success), together(weight), np.concatenate(tail))
     parts = np.split(found, np.cumsum([len(part) for part in tail])[:-1])
     return [(part[: len(part) // 2], part[len(part) // 2 :]) for part in parts]

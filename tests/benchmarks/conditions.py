@@ -10,6 +10,7 @@ from .speed import share_of_peak, sized
 from .timing import Spread, calls, paired, seconds
 from .work import Ours
 from .workloads import (
+    ADDITION,
     BIAS_DECAY,
     DOUBLE_GOAL,
     SWEEP,
@@ -57,7 +58,7 @@ def precision(pairs: int, threads: int | None, tell: Tell) -> None:
 
 
 def denormals(pairs: int, threads: int | None, tell: Tell) -> None:
-    """The decay of biases, which makes them denormal, against a training of as many operations without."""
+    """What fades away, biases that decay and means of dead units, against a training of as many operations without."""
     goal = DOUBLE_GOAL._replace(value=DENORMAL_GOAL)
     train = BIAS_DECAY["train"]
     plain = Workload("plain", "", {**BIAS_DECAY, "train": {**train, "steps": 20_000}}, 0)
@@ -68,7 +69,15 @@ def denormals(pairs: int, threads: int | None, tell: Tell) -> None:
     per = count * 20_000
     tell(_against("denormals", "2-4-4-1", "decay, over gradient", ours, decay, threads, pairs, per)._replace(goal=goal))
     told = _against("denormals", "2-4-4-1", "decay, over its start", short, decay, threads, pairs, per)
-    tell(told._replace(goal=goal, note="20,000 steps over five times 4000, in which no bias becomes denormal"))
+    tell(told._replace(goal=goal, note="20,000 steps over five times 4000, in which no bias has faded away"))
+    for label, optimizer in (("momentum", {**sgd(0.001), "momentum": 0.9}), ("Adam", {"name": "adam", "lr": 0.01})):
+        sections = {"task": ADDITION, "train": {"optimizer": optimizer, "steps": 20_000}}
+        leaky, count = sized(Workload("leaky", "", {**sections, "network": adding("leaky_relu")}, 0), threads)
+        dying = Ours({**sections, "network": adding("relu")}, count)
+        told = _against(
+            "denormals", "2-4-4-1", f"{label}, ReLU over leaky", leaky, dying, threads, pairs, count * 20_000
+        )
+        tell(told._replace(goal=goal, note="two in five ReLUs are dead from the start; leaky ones never are"))
 
 
 def threads_gain(pairs: int, threads: int, tell: Tell) -> None:

@@ -49,7 +49,7 @@ SECTIONS = {
     "peak": "Share of the machine's peak of multiplications and additions",
     "sweep": "Share of the peak over the hidden width n of 2-n-n-1",
     "precision": "float64 over float32",
-    "denormals": "Parameters that become denormal, over those that do not",
+    "denormals": "Numbers that fade away, over those that do not",
     "threads": "All threads over one",
     "scale": "Trials a second",
     "commands": "The command line",
