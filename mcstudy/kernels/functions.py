@@ -111,10 +111,8 @@ def copysign(typingctx, magnitude, sign):  # type: ignore[no-untyped-def]
     return sign(magnitude, sign), codegen
 
 
-TINY = {32: 2.0**-95, 64: 2.0**-991}
-"""The size below which a number is `tiny`, by its bits: 2³¹ times the smallest normal number."""
 _NOT_TINY = {32: 0x7000_0000, 64: 0x7E00_0000_0000_0000}
-"""All bits of the exponent but the lowest five: a size of `TINY` or more has one of them."""
+"""By the bits of a number, all bits of its exponent but the lowest five."""
 
 
 def lower_tiny(builder: Any, pack: Pack, value: Any) -> Any:
@@ -127,7 +125,7 @@ def lower_tiny(builder: Any, pack: Pack, value: Any) -> Any:
 
 @intrinsic
 def tiny(typingctx, a):  # type: ignore[no-untyped-def]
-    """Where a size is below `TINY`, 0 included."""
+    """Where a size is below 2⁻⁹⁵, of 64 bits 2⁻⁹⁹¹: 2³¹ times the smallest normal number. 0 is, NaN is not."""
     if not isinstance(a, Pack):
         return None
 
