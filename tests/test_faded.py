@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import naive_optimizers as naive
 import numpy as np
 import pytest
 import walk
+from cases_optimizers import OPTIMIZER_CASES
+from packs import apply
+from test_optimizers import NUMBERS, Run, full, label, random_steps
 
 from mcstudy import jit
+from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.engine import unrolling
 from mcstudy.engine.program import build
 from mcstudy.engine.threads import Unit, run_unit
 from mcstudy.kernels.pack import filled, tiny, where
 from mcstudy.plan import Cell, Plan, make_plan
-
-sys.path.insert(0, str(Path(__file__).parent))
-from cases_optimizers import OPTIMIZER_CASES
-from packs import apply
-from test_optimizers import NUMBERS, Run, full, label, random_steps
-
-from mcstudy.catalog.optimizers import OPTIMIZERS
 
 LEAST = {"float32": 2.0**-95, "float64": 2.0**-991}
 """The size below which numbers count as tiny."""

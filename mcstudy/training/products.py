@@ -53,6 +53,35 @@ def _block(
     stores(memory, at, out[1], rows, out[2], columns, sums)
 
 
+@jit.scalar
+def _rows(
+    memory: Any,
+    out: Any,
+    start: Any,
+    left: Any,
+    right: Any,
+    ending: Any,
+    place: Any,
+    rows: Any,
+    wide: Any,
+    narrow: Any,
+) -> None:
+    """All columns of some rows of `multiply_add`, in blocks of `wide` columns where registers hold them, of `narrow`
+    ones, and single ones; `place` is (row, columns, inner), `rows`, `wide` and `narrow` are literal."""
+    row, columns, inner = place
+    column = ZERO
+    if block_size(memory) >= rows * wide:
+        while column + wide <= columns:
+            _block(memory, out, start, left, right, ending, (row, column, inner), rows, wide)
+            column += wide
+    while column + narrow <= columns:
+        _block(memory, out, start, left, right, ending, (row, column, inner), rows, narrow)
+        column += narrow
+    while column < columns:
+        _block(memory, out, start, left, right, ending, (row, column, inner), rows, 1)
+        column += 1
+
+
 @jit.routine
 def multiply_add(
     memory: Any, out: Any, start: Any, left: Any, right: Any, rows: Any, columns: Any, inner: Any, ending: Any
@@ -68,37 +97,10 @@ def multiply_add(
     row = ZERO
     if block_size(memory) >= 16:
         while row + 4 <= rows:
-            column = ZERO
-            while column + 4 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 4)
-                column += 4
-            if column + 2 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 2)
-                column += 2
-            if column < columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 4, 1)
+            _rows(memory, out, start, left, right, ending, (row, columns, inner), 4, 4, 2)
             row += 4
     while row + 2 <= rows:
-        column = ZERO
-        if block_size(memory) >= 8:
-            while column + 4 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 2, 4)
-                column += 4
-        while column + 2 <= columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 2, 2)
-            column += 2
-        if column < columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 2, 1)
+        _rows(memory, out, start, left, right, ending, (row, columns, inner), 2, 4, 2)
         row += 2
     if row < rows:
-        column = ZERO
-        if block_size(memory) >= 8:
-            while column + 8 <= columns:
-                _block(memory, out, start, left, right, ending, (row, column, inner), 1, 8)
-                column += 8
-        while column + 4 <= columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 1, 4)
-            column += 4
-        while column < columns:
-            _block(memory, out, start, left, right, ending, (row, column, inner), 1, 1)
-            column += 1
+        _rows(memory, out, start, left, right, ending, (row, columns, inner), 1, 8, 4)
