@@ -12,15 +12,15 @@ from typing import Any
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.dispatch import activate
-from mcstudy.kernels.blocks import as_written, block_size, loads, outer_fma, stores
+from mcstudy.kernels.blocks import as_written, block_size, each, loads, outer_fma, stores
 from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.pack import filled, fma, item, load, store, where
 from mcstudy.kernels.streams import DROPOUT, SLOPES, fill_units
-from mcstudy.training.products import GATED, ONE, PLAIN, RECTIFIED, ZERO, multiply_add
+from mcstudy.training.products import GATED, ONE, PLAIN, RECTIFIED, ZERO, multiply_add, rectified
 
 BLOCK = 8
 """Units of a layer whose sums for a single sample run side by side."""
-_relu_part, _leaky_part = ACTIVATIONS["relu"].function, ACTIVATIONS["leaky_relu"].function
+_leaky_part = ACTIVATIONS["leaky_relu"].function
 
 
 @jit.routine
@@ -150,11 +150,6 @@ def add_gradients(memory: Any, layers: Any, i: Any, samples: Any, shift: Any, so
 
 
 @jit.scalar
-def _relu(z: Any) -> Any:
-    return _relu_part(z, 0.0, 0.0)[0]
-
-
-@jit.scalar
 def _leaky(z: Any, bend: Any) -> Any:
     return _leaky_part(z, bend, 0.0)[0]
 
@@ -199,11 +194,10 @@ def _sample_rows(memory: Any, layer: Any, source: Any, row: Any, weights: Any, j
         sums = outer_fma(found, load(memory, q), sums)
         p, q = p + step, q + row
     out = layer.slope + j if kind == OTHER else layer.after + j
-    stores(memory, out, 1, rows, 0, 1, sums)
     if kind == RELU:
-        for i in range(out, out + rows):
-            store(memory, i, _relu(load(memory, i)))
-    elif kind == LEAKY_RELU:
+        sums = each(rectified, sums, sums)
+    stores(memory, out, 1, rows, 0, 1, sums)
+    if kind == LEAKY_RELU:
         for i in range(out, out + rows):
             store(memory, i, _leaky(load(memory, i), bend))
 

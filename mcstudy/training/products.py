@@ -23,7 +23,8 @@ PLAIN, RECTIFIED, GATED = np.int64(0), np.int64(1), np.int64(2)
 
 
 @jit.scalar
-def _rectified(z: Any, same: Any) -> Any:
+def rectified(z: Any, same: Any) -> Any:
+    """A ReLU of a pack, for `each`."""
     return _relu(z, 0.0, 0.0)[0]
 
 
@@ -47,7 +48,7 @@ def _block(
         p, q = p + left[2], q + right[1]
     at = out[0] + row * out[1] + column * out[2]
     if ending[0] == RECTIFIED:
-        sums = each(_rectified, sums, sums)
+        sums = each(rectified, sums, sums)
     elif ending[0] == GATED:
         sums = each(_gated, sums, loads(memory, at + ending[1], out[1], rows, out[2], columns))
     stores(memory, at, out[1], rows, out[2], columns, sums)
