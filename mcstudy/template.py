@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mcstudy.errors import Fault, RunError, StudyError, shown
 
-_NAME = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)  # as `study.name` is checked
 
 _TEXT = """\
 # A study: train a small network many times from random weights, and count how each training ends.
@@ -59,7 +59,7 @@ def new_study(name: str) -> str:
         StudyError: a name that no study can have.
     """
     if not _NAME.fullmatch(name):
-        message = f"{shown(name)} is not a name of letters, digits, - and _"
+        message = f"{shown(name)} is not a name of up to 100 letters, digits, - and _"
         raise StudyError([Fault("$.study.name", name, message)])
     return _TEXT.format(name=name)
 
