@@ -101,7 +101,7 @@ def test_rates_are_those_of_the_rows() -> None:
     frame = statistics.rates(plan, store)
     assert list(frame.columns) == [
         *("cell", "activation", "init", "trials", "converged", "rate", "rate_low", "rate_high"),
-        *("diverged", "dead", "stuck", "unfinished", "steps_q25", "steps_median", "steps_q75", "loss_median"),
+        *("diverged", "dead", "stuck", "unfinished", "steps_median", "steps_q25", "steps_q75", "loss_median"),
         *("dead_units_converged", "dead_units_failed", "parameters", "hidden_units"),
         *(f"cause_{name}" for name in CAUSES),
         *(f"constant_{name}" for name in CONSTANTS[1:]),
