@@ -206,12 +206,18 @@ def verify(folder: str, sample: int, seed: int | None) -> None:
     """Train a random sample of the stored trials again and compare every byte."""
     from mcstudy.again.folder import open_run
     from mcstudy.again.verify import verify as compare
+    from mcstudy.store import DamagedError
 
     _tell_of_code()
     run = open_run(folder)
     from mcstudy.progress import Shown
 
-    found = compare(run, sample, seed, Shown())
+    try:
+        found = compare(run, sample, seed, Shown())
+    except DamagedError as error:
+        _fail(str(error), DIFFERENT)
+    for line in found.damaged:
+        click.echo(line, err=True)
     if not found.right:
         _fail(f"{folder}: {found.text}", DIFFERENT)
     click.echo(found.text)

@@ -410,8 +410,11 @@ def test_a_bit_that_flips_is_found_and_healed(old: bool, ran: Path, command: Com
     name = file.relative_to(ran).as_posix()
     cell, damaged = file.parent.name[5:], files(ran)
     replay = ["replay", "reports/tiny", "--cell", cell, "--trial", 3]
-    for arguments in (["report", "reports/tiny"], ["verify", "reports/tiny", "--sample", 300], replay):
-        refused(command(*arguments), f"{name}: is damaged (", "running the study again sets it aside and trains its")
+    says = f"{name}: is damaged (", "running the study again sets it aside and trains its"
+    for arguments in (["report", "reports/tiny"], replay):
+        refused(command(*arguments), *says)
+    found = command("verify", "reports/tiny", "--sample", 300)
+    assert found.status == 1 and all(words in found.err for words in says)
     assert files(ran) == damaged
     result = command("run", "tiny.toml", "--quiet")
     assert result.status == 0

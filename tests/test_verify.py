@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from commands import TINY, Command
 
@@ -123,6 +124,30 @@ def test_the_first_difference_is_that_of_the_plan(folder: Path) -> None:
     verdict = verify(open_run(str(folder)), 280)
     assert verdict.different == 3
     assert verdict.first is not None and (verdict.first.cell.id, verdict.first.trial) == (cells[1].id, 64)
+
+
+def test_a_file_that_somebody_has_written_again(folder: Path, command: Command) -> None:
+    cell = make_plan(mcstudy.load("tiny.toml")).cells[1]
+    [file] = (folder / "trials" / f"cell={cell.id}").iterdir()
+    content, frame = file.read_bytes(), pd.read_parquet(file)
+    stored = str(one_bit(frame["loss_last"].to_numpy()[68]))
+    frame.loc[68, "loss_last"] = np.float32(stored)
+    frame.to_parquet(file, index=False)
+    found = command("verify", folder, "--sample", 5)
+    assert found.status == 1 and found.out == ""
+    lines = found.err.splitlines()
+    assert lines[-2].startswith(f"{file}: is damaged (its checksum is another); running the study again sets it aside")
+    where = f"the first: cell {cell.id} ({cell.label}), trial 68, loss_last: stored {stored}, computed "
+    assert lines[-1].startswith(f"{folder}: of 75 stored rows of 4 cells, 1 differs from what training gives; {where}")
+    file.write_bytes(content[:-20])
+    found = command("verify", folder)
+    assert found.status == 1 and found.out == "" and f"{file}: is damaged (" in found.err
+    text = f"{folder}: what can be read, 210 stored rows of 3 cells, is what training gives"
+    assert found.err.splitlines()[-1] == text
+    for other in (folder / "trials").rglob("*.parquet"):
+        other.write_bytes(b"")
+    found = command("verify", folder)
+    assert found.status == 1 and found.err.splitlines()[-1] == f"{folder}: nothing of it can be read"
 
 
 def test_a_column_that_training_does_not_give(folder: Path, command: Command) -> None:

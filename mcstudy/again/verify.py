@@ -5,7 +5,8 @@ from __future__ import annotations
 import bisect
 import hashlib
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from mcstudy.engine.work import Work
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
 from mcstudy.plan import Cell
-from mcstudy.store import MemoryStore, Shard, as_stored
+from mcstudy.store import MemoryStore, Rows, Shard, as_stored
 
 Row = Mapping[str, Any]
 
@@ -39,7 +40,8 @@ class Difference(NamedTuple):
 class Verdict(NamedTuple):
     """How many rows of how many cells were compared, and how many differ; `first` in plan order, then by trial.
 
-    Likewise of summaries: how many were compared, of how many trials, and the first that differs, as text.
+    Likewise of summaries: how many were compared, of how many trials, and the first that differs, as text. `damaged`
+    tells of each file that is not what was written.
     """
 
     rows: int
@@ -49,11 +51,12 @@ class Verdict(NamedTuple):
     summaries: int = 0
     summed: int = 0
     wrong: str = ""
+    damaged: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
         """Whether everything is what training gives."""
-        return self.first is None and not self.wrong
+        return self.first is None and not self.wrong and not self.damaged
 
     @property
     def text(self) -> str:
@@ -66,6 +69,8 @@ class Verdict(NamedTuple):
             return f"of {rows}, {differ} from what training gives; the first: {first}"
         if self.wrong:
             return f"a summary is not what training gives: {self.wrong}"
+        if self.damaged:
+            return f"what can be read, {rows}, is what training gives" if self.rows else "nothing of it can be read"
         text = f"trained {rows} again: every byte of every column is the same"
         if not self.summaries:
             return text
@@ -77,7 +82,8 @@ def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | 
     """Train a random sample of the stored trials again, and compare every column of their rows.
 
     The sample is fixed by the seed, its size and the trials that are stored. Where the study keeps summaries, random
-    ones of them are made again, too: one, or as many as have `sample` trials in all.
+    ones of them are made again, too: one, or as many as have `sample` trials in all. Of a damaged file all rows are
+    compared, as far as they can be read.
 
     Args:
         run: the run.
@@ -86,37 +92,53 @@ def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | 
         progress: is told how it goes.
 
     Raises:
-        RunError: no trials are stored, files are damaged, or the trials cannot be trained again.
+        RunError: no trials are stored, or they cannot be trained again; `DamagedError`: a summary is damaged.
     """
     run.check_arithmetic()
     progress = progress or Progress()
     cells = run.plan.cells
-    ranges = {cell.id: run.store.ranges(cell.id) for cell in cells}
+    known = {cell.id: run.store.looked_into(cell.id) for cell in cells}
+    ranges = {name: sound for name, (sound, _) in known.items()}
+    damaged = [(name, *one) for name, (_, files) in known.items() for one in files]
+    salvaged = [(name, rows) for name, shard, _ in damaged if (rows := run.store.salvaged(shard)) is not None]
     chosen = choose(ranges, sample, run.plan.study.seed if seed is None else seed)
     count = sum(map(len, chosen.values()))
-    if count == 0:
+    if count == 0 and not damaged:
         raise RunError(f"{run.folder}: the trials are not here (trials/ has none of this run's cells)")
-    tables = run.tables(cell for cell in cells if len(chosen[cell.id]))
+    count += sum(len(rows["trial"]) for _, rows in salvaged)
+    touched = {name for name, trials in chosen.items() if len(trials)} | {name for name, _ in salvaged}
+    tables = run.tables(cell for cell in cells if cell.id in touched)
     found: dict[tuple[int, int], Difference] = {}
 
-    def receive(results: Sequence[UnitResult]) -> None:
-        for result in results:
-            stored = run.store.rows(result.cell.id, result.rows["trial"])
-            for difference in differences(result.cell, stored, result.rows):
-                found[result.cell.index, difference.trial] = difference
-            progress.advance(len(result.rows["trial"]))
+    def compare(chosen: Mapping[str, NDArray[np.int64]], stored: Callable[[str, NDArray[np.int64]], Rows]) -> None:
+        def receive(results: Sequence[UnitResult]) -> None:
+            for result in results:
+                trials = result.rows["trial"]
+                for difference in differences(result.cell, stored(result.cell.id, trials), result.rows):
+                    found[result.cell.index, difference.trial] = difference
+                progress.advance(len(trials))
+
+        run_units(chosen_units(cells, tables, chosen), available_threads(), receive, progress.idle)
 
     summaries = choose_summaries(run, sample, seed)
     summed = sum(shard.stop - shard.start for _, shard in summaries)
     progress.start(count + summed, count + summed)
     try:
-        run_units(chosen_units(cells, tables, chosen), available_threads(), receive, progress.idle)
+        compare(chosen, run.store.rows)
+        for name, rows in salvaged:
+            none = dict.fromkeys(chosen, np.zeros(0, np.int64))
+            compare(none | {name: rows["trial"]}, partial(_picked, rows))
         wrong = [text for cell, shard in summaries if (text := _compared(run, cell, shard, progress))]
     finally:
         progress.finish()
     first = found[min(found)] if found else None
-    compared = sum(len(trials) > 0 for trials in chosen.values())
-    return Verdict(count, compared, len(found), first, len(summaries), summed, "".join(wrong[:1]))
+    told = tuple(str(error) for _, _, error in damaged)
+    return Verdict(count, len(touched), len(found), first, len(summaries), summed, "".join(wrong[:1]), told)
+
+
+def _picked(rows: Rows, cell_id: str, trials: NDArray[np.int64]) -> Rows:
+    """Some of the `rows` of a cell, which lack none between the first and the last."""
+    return {name: values[trials - rows["trial"][0]] for name, values in rows.items()}
 
 
 def choose_summaries(run: Run, sample: int, seed: int | None = None) -> list[tuple[Cell, Shard]]:

@@ -139,13 +139,7 @@ class Store(ABC):
 
     def ranges(self, cell_id: str) -> list[tuple[int, int]]:
         """The stored trials as ranges [start, stop): sorted, merged, not overlapping."""
-        merged: list[tuple[int, int]] = []
-        for start, stop, _ in sorted(self._shards(cell_id), key=lambda shard: shard[:2]):
-            if merged and start <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-            else:
-                merged.append((start, stop))
-        return merged
+        return merged(self._shards(cell_id))
 
     def write(self, cell_id: str, start: int, rows: Mapping[str, NDArray[Any]]) -> None:
         """Adds the trials from `start` on, all or none of them. NaN gets one bit pattern.
@@ -254,6 +248,17 @@ class Store(ABC):
         for rows in self.chunks(cell_id, trials):
             digest.add(rows)
         return digest.hexdigest()
+
+
+def merged(shards: Sequence[Shard]) -> list[tuple[int, int]]:
+    """The trials of some shards as ranges [start, stop): sorted, merged, not overlapping."""
+    found: list[tuple[int, int]] = []
+    for start, stop, _ in sorted(shards, key=lambda shard: shard[:2]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(stop, found[-1][1]))
+        else:
+            found.append((start, stop))
+    return found
 
 
 def _near(trials: NDArray[np.int64], start: int) -> list[NDArray[np.int64]]:

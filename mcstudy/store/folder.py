@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from mcstudy import files, locks
 from mcstudy.errors import RunError
-from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Shard, Store
+from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Shard, Store, merged
 from mcstudy.store.listing import shards_in
 from mcstudy.store.summaries import FolderSummaries
 
@@ -107,12 +107,37 @@ class FolderStore(Store):
         Raises:
             RunError: a file cannot be read, or is damaged.
         """
+        sound, damaged = self.looked_into(cell_id)
+        for _, error in damaged:
+            raise error
+        return sound
+
+    def looked_into(self, cell_id: str) -> tuple[list[tuple[int, int]], list[tuple[Shard, DamagedError]]]:
+        """The trials of a cell whose files are what was written, as `ranges` has them, and the other files.
+
+        Raises:
+            RunError: a file cannot be read.
+        """
         from mcstudy.store import parquet
 
-        for start, stop, path in self._shards(cell_id):
-            with parquet.open_shard(path, start, stop):
-                pass
-        return super().ranges(cell_id)
+        sound, damaged = [], []
+        for shard in self._shards(cell_id):
+            try:
+                with parquet.open_shard(shard.source, shard.start, shard.stop):
+                    sound.append(shard)
+            except DamagedError as error:
+                damaged.append((shard, error))
+        return merged(sound), damaged
+
+    def salvaged(self, shard: Shard) -> Rows | None:
+        """What a damaged shard says its rows are; None where that cannot be read."""
+        from mcstudy.store import parquet
+
+        try:
+            pieces = list(parquet.read_rows(shard, None, shard.start, shard.stop, sure=False))
+        except RunError:
+            return None
+        return {name: np.concatenate([rows[name] for rows in pieces]) for name in pieces[0]}
 
     def set_aside(self, cell_id: str) -> list[str]:
         """As in `Store`: damaged files get the end ``.damaged``."""
