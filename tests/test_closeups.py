@@ -211,6 +211,31 @@ def test_the_norm_of_the_gradient_of_a_unit_is_exact() -> None:
         np.testing.assert_allclose(kind.norm[known], exact[known], rtol=6e-3, atol=1e-4)
 
 
+def test_norms_over_a_grid_are_those_on_the_data_of_each_trial() -> None:
+    data = {
+        "study": {"name": "spread", "seed": 4, "trials": 900},
+        "task": {"name": "relu", "input": "normal", "samples": "trial", "size": 8, "batch": 4},
+        "network": {"hidden": [], "output": "activation", "activation": "tanh", "init": GRID | {"points": [30, 30]}},
+        "train": {"optimizer": {"name": "sgd", "lr": 0.05}, "steps": 20, "precision": "float64"},
+        "converge": {"loss": 0.1},
+    }
+    plan = make_plan(mcstudy.Study.model_validate(data))
+    store = MemoryStore()
+    train(plan, store, 900)
+    seen = Look(plan, store, 900, statistics.rates(plan, store))
+    sample = seen.sample(plan.cells[0])
+    [one] = CLOSEUPS["paths"](seen).shown
+    assert len(sample.trials) == 512 and sample.trials[-1] == 899
+    for name, kind in one.kinds.items():
+        numbers = sample.trials[sample.converged == (name == "converged")][: len(kind.norm)]
+        begun = starts(sample.program, numbers)
+        slopes = []
+        for step in 1e-5 * np.eye(2):
+            up, down = (losses(sample.program, numbers, begun + sign * step) for sign in (1, -1))
+            slopes.append((up - down) / 2e-5)
+        np.testing.assert_allclose(kind.norm[:, 0], np.hypot(*slopes), rtol=1e-6, atol=1e-9)
+
+
 # ---------------------------------------------------------------------------------------------- starts
 
 

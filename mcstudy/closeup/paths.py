@@ -123,13 +123,14 @@ def _kind(sample: Sample, which: Array, drawn: Array) -> Kind:
     known = kept <= sample.ends[first][:, None]
     norm = np.full(known.shape, np.nan)
     with np.errstate(all="ignore"):
-        found = gradients(sample.program, np.repeat(first, len(kept))[known.ravel()], parameters[known])
+        found = gradients(sample.program, np.repeat(sample.trials[first], len(kept))[known.ravel()], parameters[known])
         norm[known] = np.sqrt(np.square(found.astype(np.float64)).sum(axis=1))
     few = cell.parameters <= FEW
     one = None if few else _typical(sample, first)
     weights = parameters if one is None else parameters[first == one]
     loss = sample.loss[np.ix_(first, kept)]
-    return Kind(len(which), sample.steps[kept], loss, norm, weights[:, :, drawn], one)
+    number = None if one is None else int(sample.trials[one])
+    return Kind(len(which), sample.steps[kept], loss, norm, weights[:, :, drawn], number)
 
 
 def _early(kind: Kind) -> bool:
@@ -146,7 +147,7 @@ def _early(kind: Kind) -> bool:
 
 
 def _typical(sample: Sample, trials: Array) -> int:
-    """The trial in the middle: of those that converge by their steps, of others by their last loss."""
+    """The position of the trial in the middle: of those that converge by their steps, of others by their last loss."""
     lasts = sample.loss[trials, sample.ends[trials]].astype(np.float64)
     by = sample.ends[trials] if sample.converged[trials[0]] else np.where(np.isfinite(lasts), lasts, np.inf)
     order = np.argsort(by, kind="stable")

@@ -103,7 +103,8 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
 
 def distances(errors: Array, spread: float) -> Array:
     """How far apart networks are, (networks, networks), from their errors (networks, points)."""
-    # In units of 2⁻¹⁶ sums of products are exact, so the order in which a processor adds them up decides nothing.
+    # In units of 2⁻¹⁶ sums of products are exact (of errors up to 69 spreads, beyond which networks are far apart
+    # anyway), so the order in which a processor adds them up decides nothing.
     ordered = np.round(np.sort(errors, axis=1) / spread * 2**16) / 2**16
     squares = np.mean(ordered**2, axis=1)
     between = squares[:, None] + squares - 2 * (ordered @ ordered.T) / errors.shape[1]
@@ -133,7 +134,7 @@ def _solution(sample: Sample, name: str, members: Array, lines: int | None, medo
     last = sample.loss[members, sample.ends[members]]
     return Solution(
         name,
-        tuple(int(trial) for trial in members),
+        tuple(int(trial) for trial in sample.trials[members]),
         len(members) / number,
         float(low),
         float(high),

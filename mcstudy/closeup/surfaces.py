@@ -39,6 +39,7 @@ class View:
         cell: its id.
         title: it by its labels.
         trials: of its sample.
+        which: they are, in words.
         ground: its domain.
         target: (`FINE`, `FINE`) the targets; None where they are known at samples alone.
         solutions: all of them, the largest first.
@@ -49,6 +50,7 @@ class View:
     cell: str
     title: str
     trials: int
+    which: str
     ground: Ground
     target: Array | None
     solutions: tuple[Solution, ...]
@@ -83,6 +85,7 @@ def _view(look: Look, cell: Cell) -> View:
         cell.id,
         look.title(cell),
         len(sample.outcome),
+        sample.which,
         ground,
         None if target is None else target[:, 0].reshape(FINE, FINE),
         found,

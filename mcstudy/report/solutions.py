@@ -27,7 +27,7 @@ def solutions(closeup: Shown[View], _: tuple[str, ...]) -> list[Block]:
     if not closeup.shown:
         return []
     trials = sorted({view.trials for view in closeup.shown})
-    which = f"the first {words.count(trials[-1], 'trial')}" if trials[-1] > 1 else "the first trial"
+    which = closeup.shown[0].which
     if len(trials) > 1:
         which = f"the first {trials[0]:,} to {trials[-1]:,} trials"
     text: list[Inline] = [
