@@ -250,6 +250,18 @@ def text_of(plan: Plan, frame: pd.DataFrame) -> str:
     return render.markdown(Document("", tuple(told_axes(frame, plan.keys)))).partition("\n\n")[2]
 
 
+def test_a_study_that_stops_early_names_its_own_tests() -> None:
+    tests = {}
+    for until in (None, {"half_width": 0.05}):
+        plan = synthetic.plan({"train.steps": [100, 200, 300]}, study={"until": until} if until else {})
+        frame = statistics.axes(plan, made(plan, list(correlated((0.3, 0.5, 0.6), 400, 0.5))))
+        drawn = figures.draw(figures.FIGURES["axes"], frame, plan.keys, until is not None)
+        assert "pointwise 95 % Wilson bands" in drawn.caption
+        tests[until is None] = text_of(plan, frame), drawn.caption
+    assert all("McNemar's exact test" in text and "sequences" not in text for text in tests[True])
+    assert all("McNemar" not in text and "paired confidence sequences" in text for text in tests[False])
+
+
 def course(rates: Any, trials: int = 4000) -> str:
     plan = synthetic.plan({"optimizer": sgd(*(10.0**k for k in range(-len(rates), 0)))})
     bits = np.arange(trials) < np.round(np.asarray(rates)[:, None] * trials)

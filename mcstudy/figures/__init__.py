@@ -43,8 +43,8 @@ class Drawing:
             `mcstudy.closeup.CLOSEUPS`.
         pages: that and the varied keys to the pages.
         caption: what is to be seen, in one or two sentences; `{trials}` stands for the trials that the frame is of,
-            `{intervals}`, `{paired}` (of differences), `{bands}` and `{over}` (of curves over the steps) for the kind
-            of them.
+            `{intervals}`, `{paired}` (of differences) and `{over}` (of curves over the steps) for the kind of them,
+            `{tested}` for how pairs of cells are told apart.
         item: what it has a mark for, in the singular.
         count: how many of them a frame has.
         table: the file that has them all.
@@ -102,13 +102,13 @@ def draw(drawing: Drawing, frame: Any, keys: Sequence[str], anytime: bool = Fals
 _FIXED = {
     "intervals": "Wilson intervals",
     "paired": "intervals",
-    "bands": "Wilson bands",
+    "tested": "McNemar's exact test",
     "over": "simultaneous 95 % bands: each holds at all checks at once",
 }
 _ANYTIME = {
     "intervals": "confidence sequences",
     "paired": "confidence sequences",
-    "bands": "bands of confidence sequences",
+    "tested": "paired confidence sequences",
     "over": "pointwise 95 % bands of confidence sequences",
 }
 """What a caption calls intervals, of studies of a fixed number of trials and of those that stop early."""
@@ -152,9 +152,9 @@ FIGURES: dict[str, Drawing] = {
             "axes",
             draw_axes,
             "Share of the trials that converged, over a number that the study varies: lines with pointwise 95 % "
-            "{bands}, or a map of two such numbers (percentages in the cells where they fit, the highest of each row "
-            "bold). Thick edges mark the highest rate of a line or map, thin ones those that are not shown to be lower "
-            "(McNemar's exact test, Holm-adjusted, 5 %).",
+            "Wilson bands, or a map of two such numbers (percentages in the cells where they fit, the highest of each "
+            "row bold). Thick edges mark the highest rate of a line or map, thin ones those that are not shown to be "
+            "lower ({tested}, Holm-adjusted, 5 %).",
         ),
         Drawing(
             "interactions",

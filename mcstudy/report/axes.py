@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mcstudy.report import words
+from mcstudy.report.differences import TESTS
 from mcstudy.report.document import Block, Bullets, Code, Inline, Paragraph, Table, Text
 from mcstudy.statistics import LEVEL
 
@@ -216,5 +217,5 @@ def _note(frame: pd.DataFrame) -> str:
     what = "A place of the map" if frame["y_key"].iloc[0] else "A number"
     return (
         f'{what} "cannot be told" from the highest where no difference is shown: each is compared with that trial by '
-        "trial (McNemar's exact test, adjusted by Holm for the number of comparisons, 5 %)."
+        f"trial ({TESTS[frame['test'].iloc[0]]}, adjusted by Holm for the number of comparisons, 5 %)."
     )

@@ -25,11 +25,12 @@ _MEANINGS = {
     "undecided": "neither is shown; more trials would decide it",
 }
 
-_TESTS = {
+TESTS = {
     "McNemar": "McNemar's exact test",
     "sign flip": "the exact sign-flip test and the interval of the mean difference, whichever is less sure of it",
     "confidence sequence": "paired confidence sequences",
 }
+"""What the tests of `mcstudy.statistics` are called."""
 
 _WORDS = {"differ slightly": "differ, slightly", "mixed": "level on average"}
 
@@ -60,7 +61,7 @@ def _points(margin: float) -> str:
 
 def _method(rows: list[dict[str, Any]]) -> Text:
     averaged = any(row["contexts"] > 1 for row in rows)
-    test = _TESTS[rows[0]["test"]]
+    test = TESTS[rows[0]["test"]]
     many = f", adjusted for {len(rows)} comparisons (Holm)" if len(rows) > 1 else ""
     mean = ""
     if averaged:

@@ -131,6 +131,7 @@ def _compared(group: Sequence[Tally], ordered: bool, method: Method) -> list[dic
                 "p": float(p[position]),
                 "alike": bool(p[position] >= LEVEL),
                 "step_p": float(step[position]),
+                "test": method.tests[0],
             }
         )
     return rows
