@@ -110,7 +110,15 @@ def test_a_sample_that_cannot_be_written_is_told_at_the_end(tmp_path: Path) -> N
         writing.write("a", {"x": np.arange(3)})
     kept = store.read_sample("a")
     assert kept is not None and kept["x"].tolist() == [0, 1, 2]
-    (tmp_path / "histories" / "cell=a.npz").unlink()
+    file = tmp_path / "histories" / "cell=a.npz"
+    content = file.read_bytes()
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(damaged)
+        found = store.read_sample("a")
+        assert found is None or set(found) != {"x"} or found["x"].tolist() == [0, 1, 2]
+    file.unlink()
     (tmp_path / "histories").rmdir()
     with pytest.raises(RunError, match=r"cell=a.npz: cannot be written"), Writing(store) as writing:
         writing.write("a", {"x": np.arange(3)})
