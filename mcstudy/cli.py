@@ -172,7 +172,7 @@ def report(folder: str) -> None:
 @cli.command(short_help="Train one stored trial again, in full detail.")
 @click.argument("folder", metavar="DIR", type=FILE)
 @click.option("--cell", required=True, metavar="ID", help="The cell, as rates.csv names it.")
-@click.option("--trial", required=True, type=Whole(0, 2**63 - 2, "0 to 2^63-2"), help="The trial's number, from 0.")
+@click.option("--trial", required=True, type=Whole(0, 10**12 - 1, "0 to 10^12-1"), help="The trial's number, from 0.")
 @click.option("--out", metavar="DIR2", type=FILE, help="Folder to write to; DIR/replays/ID-N by default.")
 @click.option("--export", type=click.Choice(("torch", "keras", "numpy")), help="Write a script that repeats it there.")
 def replay(folder: str, cell: str, trial: int, out: str | None, export: str | None) -> None:

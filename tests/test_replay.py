@@ -281,7 +281,7 @@ def test_what_cannot_be_replayed(folder: Path, command: Command, unpictured: Non
         "--trial",
         70,
     )
-    says("-1 is not a whole number from 0 to 2^63-2", folder, "--cell", cell.id, "--trial", -1)
+    says("-1 is not a whole number from 0 to 10^12-1", folder, "--cell", cell.id, "--trial", -1)
     says("Missing option '--cell'", folder, "--trial", 0)
     says("'jax' is not one of 'torch', 'keras', 'numpy'", folder, "--cell", cell.id, "--trial", 0, "--export", "jax")
     says("nowhere: there is no such folder", "nowhere", "--cell", cell.id, "--trial", 0)

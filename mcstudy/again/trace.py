@@ -63,8 +63,8 @@ def replay(study: Study, cell: str, trial: int, seed: int | None = None) -> Trac
     """
     check_study(study, "replay")
     trial = operator.index(trial)
-    if not 0 <= trial < 2**63 - 1:
-        raise ValueError(f"trial {trial}: trials are numbered from 0 to 2**63 - 2")
+    if not 0 <= trial < 10**12:
+        raise ValueError(f"trial {trial}: trials are numbered from 0 to 10**12 - 1")
     plan = make_plan(study.with_(seed=seed))
     chosen = [known for known in plan.cells if known.id == cell]
     if not chosen:
