@@ -271,8 +271,12 @@ def main() -> NoReturn:
     # Passes over the hundred thousands of objects of the imported packages would take a tenth of a short run.
     gc.set_threshold(200_000, 20, 50)
     try:
-        with listening():
-            cli.main(standalone_mode=False, prog_name="mcstudy")
+        # Not by `cli.main`, which ends with 1 where a reader has left.
+        with listening(), cli.make_context("mcstudy", sys.argv[1:]) as context:
+            cli.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        sys.exit(end.exit_code)
     except (StudyError, RunError) as error:
         _fail(str(error), BAD_INPUT)
     except MemoryError:
