@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from mcstudy.plan import Plan
 from mcstudy.report import render
 from mcstudy.report.document import Document, Table
 from mcstudy.report.interactions import interactions
-from mcstudy.statistics.effects import LogOdds, contrasts, joint_counts, log_odds, projection
+from mcstudy.statistics.effects import contrasts, joint_counts, log_odds, projection
 
 TWO = {"activation": ["relu", "elu", "tanh"], "init": ["normal", "he_normal"]}
 THREE = {**TWO, "network.bias": [False, True]}
@@ -65,7 +66,7 @@ def test_estimates_and_errors_are_those_of_a_saturated_logistic_model() -> None:
     for which, term in zip(terms[1:], columns[1:], strict=True):
         # The model has the levels of each key but its last.
         free = [range(counts[position] - 1) for position in which]
-        rows = {row["place"]: row for row in contrasts(LogOdds(odds.values, alone), counts, which)}
+        rows = {row["place"]: row for row in contrasts(replace(odds, covariance=alone), counts, which)}
         kept = [rows[place] for place in itertools.product(*free)]
         part = slice(start, start + term.shape[1])
         np.testing.assert_allclose([row["estimate"] for row in kept], model.params[part], atol=1e-10)
@@ -250,6 +251,10 @@ def test_cells_of_different_numbers_of_trials_share_the_first_ones() -> None:
     short = statistics.effects(plan, made(plan, [*bits[:5], bits[5][:200]]))
     same = statistics.effects(plan, made(plan, [one[:200] for one in bits]))
     pd.testing.assert_frame_equal(short, same)
+    # What converges only after them does not count: one cell is at an end then, and not only seldom.
+    bits[0] = np.arange(300) >= 200
+    late = statistics.effects(plan, made(plan, [*bits[:5], bits[5][:200]]))
+    assert set(late["ends"]) == {1} and set(late["few"]) == {1}
 
 
 def test_the_table_has_factors_of_the_odds() -> None:

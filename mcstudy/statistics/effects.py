@@ -34,7 +34,6 @@ from numpy.typing import NDArray
 
 from mcstudy.plan import TASK
 from mcstudy.statistics.holm import holm
-from mcstudy.statistics.tally import CONVERGED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,10 +61,12 @@ class LogOdds:
     Attributes:
         values: (cells,) the empirical log odds.
         covariance: (cells, cells) theirs.
+        converged: (cells,) how many trials did.
     """
 
     values: NDArray[np.float64]
     covariance: NDArray[np.float64]
+    converged: NDArray[np.float64]
 
 
 def joint_counts(bits: Sequence[NDArray[np.uint8]], trials: int) -> NDArray[np.float64]:
@@ -95,7 +96,7 @@ def log_odds(bits: Sequence[NDArray[np.uint8]], trials: int) -> LogOdds:
     covariance = joint / trials - np.outer(raw, raw)
     covariance[np.diag_indices_from(covariance)] = spread
     covariance /= np.outer(spread, spread) * (trials + 1)
-    return LogOdds(np.log((converged + 0.5) / (trials - converged + 0.5)), covariance)
+    return LogOdds(np.log((converged + 0.5) / (trials - converged + 0.5)), covariance, converged)
 
 
 def effects(plan: Plan, known: Mapping[str, Tally]) -> pd.DataFrame:
@@ -161,12 +162,11 @@ def _analysed(
     order = list(itertools.product(*levels.values()))
     by_labels = {tuple(cell.labels[key] for key in keys): known[cell.id] for cell in cells}
     odds = log_odds([by_labels[labels].converged for labels in order], trials)
-    done = np.array([by_labels[labels].outcomes[CONVERGED] for labels in order])
-    every = np.array([by_labels[labels].trials for labels in order])
-    ends = int(np.sum((done == 0) | (done == every)))
+    done = odds.converged
+    ends = int(np.sum((done == 0) | (done == trials)))
     if 2 * ends > len(cells) or np.ptp(odds.values) == 0:
         return
-    few = int(np.sum((done < FEW) | (every - done < FEW)))
+    few = int(np.sum((done < FEW) | (trials - done < FEW)))
     common = {"task": task, "cells": len(cells), "ends": ends, "few": few, "trials": trials}
     for position, key in enumerate(keys):
         for row in contrasts(odds, counts, (position,)):
