@@ -176,7 +176,7 @@ def test_a_signal_that_was_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> 
 FAILURES = {
     "memory": (
         MemoryError("8 GiB"),
-        "memory has run out; what was finished is stored: go on with fewer threads than 1",
+        "memory has run out; what was finished is stored: go on with smaller networks, or fewer points",
     ),
     "worker": (
         ZeroDivisionError("by zero"),

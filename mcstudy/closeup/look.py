@@ -77,7 +77,11 @@ class Look:
 
     def count(self, cell: Cell) -> int:
         """How many trials of a cell are reported."""
-        return self.plan.counts(self.trials)[cell.id]
+        return self._counts[cell.id]
+
+    @cached_property
+    def _counts(self) -> dict[str, int]:
+        return self.plan.counts(self.trials)
 
     def sample(self, cell: Cell) -> Sample:
         """The sample of a cell."""

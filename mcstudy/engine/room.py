@@ -47,7 +47,8 @@ def check_room(plan: Plan, lacking: Mapping[str, int], folder: str | None, threa
         fit = int(free / need * max(wanted.values()))
         why = f"{size} would need {_gib(need)}, and {_gib(free)} are there ({where}); about {fit:,} trials would fit"
         raise StudyError([Fault("$.study.trials", study.trials, why)], study.file)
-    seconds = study_seconds(plan.cells, max(wanted.values(), default=0)) / threads
+    left = [cell for cell in plan.cells if wanted[cell.id]]
+    seconds = study_seconds(left, max(wanted.values(), default=0)) / threads
     if seconds > MOST_YEARS * _YEAR:
         fit = int(MOST_YEARS * _YEAR / seconds * max(wanted.values()))
         why = f"{size} would take about {seconds / _YEAR:,.0f} years, and {MOST_YEARS} are the most; "

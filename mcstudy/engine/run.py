@@ -151,9 +151,8 @@ def train(
             before = dict(wanted)
         complete = True
     except MemoryError as error:
-        raise RunError(
-            f"memory has run out; what was finished is stored: go on with fewer threads than {threads}"
-        ) from error
+        less = f"fewer threads than {threads}" if threads > 1 else "smaller networks, or fewer points"
+        raise RunError(f"memory has run out; what was finished is stored: go on with {less}") from error
     finally:
         if started:
             with deferred():
