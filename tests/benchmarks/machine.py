@@ -43,12 +43,12 @@ def _chains(packs: Any, rounds: Any) -> None:
 
 def operations(threads: int) -> float:
     """How many float32 operations `multiply_add` does, a fused multiply-add being two."""
-    return float(threads * ROUNDS * CHAINS * (register_bytes() // 4) * 2)
+    return float(threads * ROUNDS * CHAINS * (jit.register_bytes() // 4) * 2)
 
 
 def multiply_add(threads: int) -> None:
     """Do nothing but float32 multiplications and additions, some tenths of a second long."""
-    packs = [pack_array(CHAINS + 2, np.float32, register_bytes() // 4) for _ in range(threads)]
+    packs = [pack_array(CHAINS + 2, np.float32, jit.register_bytes() // 4) for _ in range(threads)]
     pool = [threading.Thread(target=_chains, args=(pack, ROUNDS)) for pack in packs]
     for thread in pool:
         thread.start()
@@ -60,12 +60,6 @@ def peak(threads: int, repeats: int = 5) -> float:
     """The most float32 operations a second, in 10⁹: the best of some runs, after one that compiles."""
     multiply_add(threads)
     return operations(threads) / min(seconds(partial(multiply_add, threads)) for _ in range(repeats)) / 1e9
-
-
-def register_bytes() -> int:
-    """Bytes of a vector register."""
-    features = jit.cpu_features()
-    return 64 if "avx512f" in features else 32 if "avx2" in features else 16
 
 
 def description() -> dict[str, str]:

@@ -60,7 +60,7 @@ def markdown(
         command: that was run.
         day: when.
     """
-    lines = ["# How fast mcstudy is", "", f"Measured on {day} with `{command}`.", "", "| | |", "| --- | --- |"]
+    lines = ["# How fast mcstudy is", "", f"Last written on {day}, by `{command}`.", "", "| | |", "| --- | --- |"]
     lines += [f"| {name} | {text} |" for name, text in machine.items()]
     for threads, most in peaks.items():
         lines.append(f"| peak, {threads} thread{'s' * (threads != 1)} | {most:.0f}·10⁹ float32 operations a second |")
@@ -82,7 +82,8 @@ INTRODUCTION = """
 Both sides do the same work: the same network, data of the same kind, every step of every trial. Before it is timed,
 each peer trains some trials from our starts on our data, and its parameters have to become ours but for rounding. Runs
 alternate, ours and the peer's; the tables have the median and the range over these pairs. A goal is met where the
-median reaches it. What was measured last stands beside what was measured before on the same machine.
+median reaches it. What that command measured stands beside what others measured before on the same machine; what
+other processes took, and the peaks, are those of the last one.
 
 ![Speed against the peers, and share of the peak over the hidden width](results.png)
 """
