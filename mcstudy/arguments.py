@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -40,3 +41,27 @@ class File(click.ParamType):  # type: ignore[type-arg]
 
 
 FILE = File()
+
+
+def study_options(function: Callable[..., None]) -> Callable[..., None]:
+    """A command about a study: its file, other trials and another seed than it names."""
+    for option in (
+        click.option("--seed", type=Whole(0, 2**63 - 1, "0 to 2^63-1"), help="Seed instead of the study's."),
+        click.option(
+            "--trials", type=Whole(1, 10**12, "1 to 10^12"), help="Trials per cell instead of the study's number."
+        ),
+        click.argument("study", metavar="STUDY.toml", type=FILE),
+    ):
+        function = option(function)
+    return function
+
+
+def run_options(function: Callable[..., None]) -> Callable[..., None]:
+    """A command that trains: `study_options`, threads, the folder and silence."""
+    for option in (
+        click.option("--quiet", is_flag=True, help="No progress and no table."),
+        click.option("--threads", type=Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default."),
+        click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default."),
+    ):
+        function = option(function)
+    return study_options(function)

@@ -7,14 +7,14 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from mcstudy import listing
-from mcstudy.arguments import FILE, Whole
+from mcstudy.arguments import FILE, Whole, run_options, study_options
 from mcstudy.errors import Fault, RunError, StudyError
 from mcstudy.signals import ignore, listening, status
 from mcstudy.terminal import claims_table, left_over, plan_table, rates_table
@@ -33,30 +33,8 @@ def cli() -> None:
     """How often does this small network learn, how fast, and when it fails, why?"""
 
 
-def _study_options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--seed", type=Whole(0, 2**63 - 1, "0 to 2^63-1"), help="Seed instead of the study's."),
-        click.option(
-            "--trials", type=Whole(1, 10**12, "1 to 10^12"), help="Trials per cell instead of the study's number."
-        ),
-        click.argument("study", metavar="STUDY.toml", type=FILE),
-    ):
-        function = option(function)
-    return function
-
-
-def _run_options(function: Callable[..., None]) -> Callable[..., None]:
-    for option in (
-        click.option("--quiet", is_flag=True, help="No progress and no table."),
-        click.option("--threads", type=Whole(1, 1024, "1 to 1024"), help="Worker threads; all cores by default."),
-        click.option("--out", metavar="DIR", type=FILE, help="Run folder; reports/NAME by default."),
-    ):
-        function = option(function)
-    return _study_options(function)
-
-
 @cli.command()
-@_run_options
+@run_options
 def run(study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool) -> None:
     """Train what is missing and write the report."""
     from mcstudy.spec import load
@@ -70,7 +48,7 @@ def run(study: str, trials: int | None, seed: int | None, out: str | None, threa
 
 
 @cli.command(short_help="Train what is missing and grade the claims.")
-@_run_options
+@run_options
 def check(study: str, trials: int | None, seed: int | None, out: str | None, threads: int | None, quiet: bool) -> None:
     """Train what is missing, write the report and grade the claims of the study.
 
@@ -109,7 +87,7 @@ def _train(
 
 
 @cli.command(short_help="Show the cells and an estimate of the time.")
-@_study_options
+@study_options
 @click.option("--out", metavar="DIR", type=FILE, help="Run folder to look into; reports/NAME by default.")
 @click.option("--prune", is_flag=True, help="Remove the trials of cells that the study no longer names, if you agree.")
 @click.option("--yes", is_flag=True, help="Agree to --prune beforehand.")

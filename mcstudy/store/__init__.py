@@ -4,9 +4,10 @@ A store keeps, per cell, rows of trials (`SCHEMA`, then any further numeric colu
 first few trials, and one manifest. `FolderStore` keeps them in a run folder as Parquet, `MemoryStore` in memory.
 """
 
-from mcstudy.store.base import SCHEMA, DamagedError, Rows, Shard, Store, as_stored
+from mcstudy.store.base import SCHEMA, DamagedError, Rows, Store, as_stored
 from mcstudy.store.digest import DIGEST_LAYOUT, Digest
 from mcstudy.store.folder import FolderStore
+from mcstudy.store.listing import Shard
 from mcstudy.store.memory import MemoryStore
 
 __all__ = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
 from mcstudy.store.digest import Digest
 from mcstudy.store.frames import frame_of
+from mcstudy.store.listing import Shard, merged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,14 +43,6 @@ class DamagedError(RunError):
     def __init__(self, path: object, why: str) -> None:
         self.found = f"{path}: is damaged ({why})"
         super().__init__(f"{self.found}; running the study again sets it aside and trains its trials again")
-
-
-class Shard(NamedTuple):
-    """The trials [start, stop) of one cell, and where they lie: a file, or the rows themselves."""
-
-    start: int
-    stop: int
-    source: Any
 
 
 class Store(ABC):
@@ -248,17 +241,6 @@ class Store(ABC):
         for rows in self.chunks(cell_id, trials):
             digest.add(rows)
         return digest.hexdigest()
-
-
-def merged(shards: Sequence[Shard]) -> list[tuple[int, int]]:
-    """The trials of some shards as ranges [start, stop): sorted, merged, not overlapping."""
-    found: list[tuple[int, int]] = []
-    for start, stop, _ in sorted(shards, key=lambda shard: shard[:2]):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(stop, found[-1][1]))
-        else:
-            found.append((start, stop))
-    return found
 
 
 def _near(trials: NDArray[np.int64], start: int) -> list[NDArray[np.int64]]:

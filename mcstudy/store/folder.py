@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from mcstudy import files, locks
 from mcstudy.errors import RunError
-from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Shard, Store, merged
-from mcstudy.store.listing import shards_in
+from mcstudy.store.base import CHUNK, DamagedError, History, Rows, Store
+from mcstudy.store.listing import Shard, merged, shards_in
 from mcstudy.store.summaries import FolderSummaries
 
 _SHARD = re.compile(r"^(\d+)-(\d+)(?:-[0-9a-f]{8})?\.parquet$")
@@ -132,11 +132,7 @@ class FolderStore(Store):
         """What a damaged shard says its rows are; None where that cannot be read."""
         from mcstudy.store import parquet
 
-        try:
-            pieces = list(parquet.read_rows(shard, None, shard.start, shard.stop, sure=False))
-        except RunError:
-            return None
-        return {name: np.concatenate([rows[name] for rows in pieces]) for name in pieces[0]}
+        return parquet.salvaged(shard)
 
     def set_aside(self, cell_id: str) -> list[str]:
         """As in `Store`: damaged files get the end ``.damaged``."""

@@ -1,13 +1,33 @@
-"""Which files of trials a folder holds."""
+"""The pieces that the trials of a cell lie in, and which of them a folder holds."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from mcstudy.errors import RunError
-from mcstudy.store.base import Shard
+
+
+class Shard(NamedTuple):
+    """The trials [start, stop) of one cell, and where they lie: a file, or the rows themselves."""
+
+    start: int
+    stop: int
+    source: Any
+
+
+def merged(shards: Sequence[Shard]) -> list[tuple[int, int]]:
+    """The trials of some shards as ranges [start, stop): sorted, merged, not overlapping."""
+    found: list[tuple[int, int]] = []
+    for start, stop, _ in sorted(shards, key=lambda shard: shard[:2]):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(stop, found[-1][1]))
+        else:
+            found.append((start, stop))
+    return found
 
 
 def shards_in(folder: Path, pattern: re.Pattern[str]) -> list[Shard]:

@@ -9,7 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
-from mcstudy.store.base import CHUNK, History, Rows, Shard, Store
+from mcstudy.store.base import CHUNK, History, Rows, Store
+from mcstudy.store.listing import Shard
 from mcstudy.store.summaries import MemorySummaries
 
 

@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 
 from mcstudy.errors import RunError
 from mcstudy.outcomes import CODES
-from mcstudy.store.base import SCHEMA, DamagedError, History, Rows, Shard
+from mcstudy.store.base import SCHEMA, DamagedError, History, Rows
+from mcstudy.store.listing import Shard
 
 _WRONG = (pa.ArrowException, OSError, ValueError, KeyError, IndexError)
 """What a damaged file raises; damage to what pages have around them, which has no checksum, may show anywhere."""
@@ -164,6 +165,15 @@ def read_rows(shard: Shard, columns: Sequence[str] | None, start: int, stop: int
                     raise DamagedError(shard.source, "other trials than its name says")
                 yield {name: values[piece] for name, values in rows.items()}
             low = high
+
+
+def salvaged(shard: Shard) -> Rows | None:
+    """The rows of a shard, whatever its checksum; None where they cannot be read."""
+    try:
+        pieces = list(read_rows(shard, None, shard.start, shard.stop, sure=False))
+    except RunError:
+        return None
+    return {name: np.concatenate([rows[name] for rows in pieces]) for name in pieces[0]}
 
 
 def _column(name: str, values: NDArray[Any]) -> pa.Array:

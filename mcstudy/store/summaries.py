@@ -13,8 +13,8 @@ from pathlib import Path
 
 from mcstudy import files
 from mcstudy.errors import RunError
-from mcstudy.store.base import DamagedError, Shard
-from mcstudy.store.listing import shards_in
+from mcstudy.store.base import DamagedError
+from mcstudy.store.listing import Shard, shards_in
 
 _SHARD = re.compile(r"^(\d+)-(\d+)\.sum$")
 _CHECK = hashlib.sha256().digest_size
