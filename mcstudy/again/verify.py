@@ -99,18 +99,22 @@ def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | 
     cells = run.plan.cells
     known = {cell.id: run.store.looked_into(cell.id) for cell in cells}
     ranges = {name: sound for name, (sound, _) in known.items()}
-    damaged = [(name, *one) for name, (_, files) in known.items() for one in files]
-    salvaged = [(name, rows) for name, shard, _ in damaged if (rows := run.store.salvaged(shard)) is not None]
+    damaged = [(cell, *one) for cell in cells for one in known[cell.id][1]]
+    salvaged = [(cell, rows) for cell, shard, _ in damaged if (rows := run.store.salvaged(shard)) is not None]
     chosen = choose(ranges, sample, run.plan.study.seed if seed is None else seed)
     count = sum(map(len, chosen.values()))
     if count == 0 and not damaged:
         raise RunError(f"{run.folder}: the trials are not here (trials/ has none of this run's cells)")
     count += sum(len(rows["trial"]) for _, rows in salvaged)
-    touched = {name for name, trials in chosen.items() if len(trials)} | {name for name, _ in salvaged}
+    touched = {name for name, trials in chosen.items() if len(trials)} | {cell.id for cell, _ in salvaged}
     tables = run.tables(cell for cell in cells if cell.id in touched)
     found: dict[tuple[int, int], Difference] = {}
 
-    def compare(chosen: Mapping[str, NDArray[np.int64]], stored: Callable[[str, NDArray[np.int64]], Rows]) -> None:
+    def compare(
+        cells: Sequence[Cell],
+        chosen: Mapping[str, NDArray[np.int64]],
+        stored: Callable[[str, NDArray[np.int64]], Rows],
+    ) -> None:
         def receive(results: Sequence[UnitResult]) -> None:
             for result in results:
                 trials = result.rows["trial"]
@@ -120,14 +124,13 @@ def verify(run: Run, sample: int, seed: int | None = None, progress: Progress | 
 
         run_units(chosen_units(cells, tables, chosen), available_threads(), receive, progress.idle)
 
-    summaries = choose_summaries(run, sample, seed)
+    summaries = choose_summaries(run, ranges, sample, seed)
     summed = sum(shard.stop - shard.start for _, shard in summaries)
     progress.start(count + summed, count + summed)
     try:
-        compare(chosen, run.store.rows)
-        for name, rows in salvaged:
-            none = dict.fromkeys(chosen, np.zeros(0, np.int64))
-            compare(none | {name: rows["trial"]}, partial(_picked, rows))
+        compare(cells, chosen, run.store.rows)
+        for cell, rows in salvaged:
+            compare([cell], {cell.id: rows["trial"]}, partial(_picked, rows))
         wrong = [text for cell, shard in summaries if (text := _compared(run, cell, shard, progress))]
     finally:
         progress.finish()
@@ -141,15 +144,18 @@ def _picked(rows: Rows, cell_id: str, trials: NDArray[np.int64]) -> Rows:
     return {name: values[trials - rows["trial"][0]] for name, values in rows.items()}
 
 
-def choose_summaries(run: Run, sample: int, seed: int | None = None) -> list[tuple[Cell, Shard]]:
-    """Some of the summaries that a run rests on, in the order of a hash: as many as have `sample` trials in all."""
+def choose_summaries(
+    run: Run, ranges: Mapping[str, Sequence[tuple[int, int]]], sample: int, seed: int | None = None
+) -> list[tuple[Cell, Shard]]:
+    """Some of the summaries that a run rests on beside the rows in `ranges`, in the order of a hash: as many as have
+    `sample` trials in all."""
     if run.plan.study.study.keep != "summary":
         return []
     counts = run.plan.counts(manifest.reported(run.record))
     known = [
         (cell, piece.summary)
         for cell in run.plan.cells
-        for piece in sums.pieces(run.store, cell.id, counts[cell.id])
+        for piece in sums.pieces(run.store, cell.id, counts[cell.id], ranges[cell.id])
         if piece.summary is not None
     ]
     seed = run.plan.study.seed if seed is None else seed

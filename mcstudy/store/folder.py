@@ -107,8 +107,8 @@ class FolderStore(Store):
             RunError: a file cannot be read, or is damaged.
         """
         sound, damaged = self.looked_into(cell_id)
-        for _, error in damaged:
-            raise error
+        if damaged:
+            raise damaged[0][1]
         return sound
 
     def looked_into(self, cell_id: str) -> tuple[list[tuple[int, int]], list[tuple[Shard, DamagedError]]]:
