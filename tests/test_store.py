@@ -366,13 +366,12 @@ def test_what_is_damaged_is_set_aside_and_the_rest_stays(old: bool, tmp_path: Pa
         assert store.set_aside(CELL) == [] and store.ranges(CELL) == [(0, 30)]
 
 
-@pytest.mark.parametrize("column", ["trial", "step", "loss"])
-def test_a_bit_that_flips_in_a_history_is_found(column: str, tmp_path: Path) -> None:
+def test_a_bit_that_flips_in_a_history_is_found(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     losses = np.random.default_rng(4).random((100, 7), np.float32)
     store.write_history(CELL, np.arange(7), losses)
     file = tmp_path / "histories" / f"cell={CELL}.parquet"
-    for position in range(*page(file, column)):
+    for position in range(*page(file, "loss")):
         flip(file, position, position % 8)
         with pytest.raises(RunError, match=r"cell=\w+\.parquet: is damaged .*; running the study again sets it aside"):
             store.read_history(CELL)
@@ -380,15 +379,34 @@ def test_a_bit_that_flips_in_a_history_is_found(column: str, tmp_path: Path) -> 
     np.testing.assert_array_equal((store.read_history(CELL) or pytest.fail())[1], losses)
 
 
-def test_a_history_without_a_check_is_found(tmp_path: Path) -> None:
-    import pyarrow as pa
+def test_a_history_without_a_loss_is_found(tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     store = FolderStore(tmp_path)
     store.write_history(CELL, np.array([0, 5, 7]), np.zeros((4, 3), np.float32))
     file = tmp_path / "histories" / f"cell={CELL}.parquet"
     table = pq.ParquetFile(file).read()
-    for keep in ([0, 1, 2, 3, 4, 5, 6, 7], [0, 2, 1, 3, 4, 5], [3, 4, 5, 0, 1, 2], [0, 1, 3, 4, 4, 5]):
+    for keep in (slice(0, 11), slice(0, 9)):
+        pq.write_table(table[keep], file)
+        with pytest.raises(RunError, match=r"\.parquet: is damaged"):
+            store.read_history(CELL)
+
+
+def test_a_history_of_an_older_version_is_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    store, steps = FolderStore(tmp_path), np.array([0, 5, 7], np.int32)
+    losses = np.random.default_rng(4).random((4, 3), np.float32)
+    store.write_history(CELL, steps, losses)
+    file = tmp_path / "histories" / f"cell={CELL}.parquet"
+    told = {b"mcstudy.crc32": pq.ParquetFile(file).schema_arrow.metadata[b"mcstudy.crc32"]}
+    columns = {"trial": np.arange(4).repeat(3), "step": np.tile(steps, 4), "loss": losses.reshape(-1)}
+    table = pa.table(columns, metadata=told)
+    pq.write_table(table, file)
+    for one, other in zip(store.read_history(CELL) or pytest.fail(), (steps, losses), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for keep in ([0, 1, 2, 3, 4, 5, 6, 7], [0, 2, 1, 3, 4, 5], [3, 4, 5, 0, 1, 2], [0, 1, 3, 4, 4, 5], [3, 4, 5]):
         pq.write_table(table.take(pa.array(keep)), file)
         with pytest.raises(RunError, match=r"\.parquet: is damaged"):
             store.read_history(CELL)

@@ -101,9 +101,14 @@ def outputs_within(program: Program, parameters: Array, points: Array, spread: f
     """(networks, points) outputs, cut to `HUGE` spreads, so that what is computed of them stays finite; 0 for NaN."""
     from mcstudy.engine.outputs import outputs
 
-    limit = HUGE * spread
-    found = outputs(program, parameters, points)[:, :, 0]
-    return np.asarray(np.clip(np.nan_to_num(found, nan=0.0, posinf=limit, neginf=-limit), -limit, limit))
+    return within(outputs(program, parameters, points), spread)
+
+
+def within(found: Array, spread: float) -> Array:
+    """Outputs (networks, points, 1) as `outputs_within` gives them."""
+    cut: Array = np.clip(found[:, :, 0], -HUGE * spread, HUGE * spread)
+    cut[np.isnan(cut)] = 0.0
+    return cut
 
 
 def live_lines(program: Program, parameters: Array, ground: Ground, values: Array) -> Array:
@@ -125,7 +130,8 @@ def live_lines(program: Program, parameters: Array, ground: Ground, values: Arra
     corners = np.column_stack([ground.grid, np.ones(len(ground.grid))])
     flat, _ = np.linalg.qr(corners)
     with np.errstate(all="ignore"):
-        above = np.einsum("nuk,gk->nug", units, corners) > 0
+        x, y = (units[:, :, k, None] * np.unique(ground.grid[:, k]) for k in (0, 1))
+        above = (x[:, :, None, :] + (y + units[:, :, 2, None])[:, :, :, None] > 0).reshape(*units.shape[:2], -1)
     share = above.mean(axis=2)
     inside = (share > LEAST_SIDE) & (share < 1 - LEAST_SIDE)
     live = np.zeros(share.shape, bool)

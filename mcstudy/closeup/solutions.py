@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mcstudy.closeup.ground import MOST_UNITS, SIDE, Ground, first_units, live_lines, outputs_within
+from mcstudy.closeup.ground import MOST_UNITS, SIDE, Ground, first_units, live_lines, outputs_within, within
 from mcstudy.closeup.sample import Sample
 from mcstudy.outcomes import OUTCOMES
 from mcstudy.statistics import wilson
@@ -69,8 +69,9 @@ def solutions_of(sample: Sample, ground: Ground) -> tuple[Solution, ...]:
 
     program, parameters = sample.program, sample.finals
     finite = np.isfinite(parameters).all(axis=1) & (sample.outcome != OUTCOMES.index("diverged"))
-    finite &= np.isfinite(outputs(program, parameters, ground.grid)).all(axis=(1, 2))
-    values = outputs_within(program, parameters, ground.grid, ground.spread)
+    found = outputs(program, parameters, ground.grid)
+    finite &= np.isfinite(found).all(axis=(1, 2))
+    values = within(found, ground.spread)
     if ground.target is not None:
         errors = values - ground.target
     else:

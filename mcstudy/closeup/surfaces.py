@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def applies(cell: Cell) -> bool:
 def surfaces(look: Look) -> Shown[View]:
     """The solutions of a few cells."""
     cells, of = look.choose(applies)
-    return Shown(tuple(_view(look, cell) for cell in cells), of)
+    return Shown(look.each(cells, partial(_view, look)), of)
 
 
 def _view(look: Look, cell: Cell) -> View:

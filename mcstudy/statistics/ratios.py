@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 _NEWTON, _ROUNDS = 60, 60
 _TOGETHER: Final = 1 << 14
-"""Most numbers of a matrix that several cells share: as many as a core's cache holds a few times."""
+"""Most atoms of cells that are solved together: as many as a core's cache holds a few times."""
 _CLOSE: Final = 1e-6
 _INSIDE: Final = 0.99
 """How near to the pole at s z = 1 a search may begin."""
@@ -93,7 +93,7 @@ def limits(asked: Sequence[Asked]) -> list[tuple[Array, Array]]:
     found: list[tuple[Array, Array]] = []
     lot: list[_Rows] = []
     for rows in map(_rows, asked):
-        if lot and sum(part.weight.size for part in lot) + rows.weight.size > _TOGETHER:
+        if lot and sum(len(part.weight) for part in lot) + len(rows.weight) > _TOGETHER:
             found += _solved(lot)
             lot = []
         lot.append(rows)
@@ -104,14 +104,21 @@ class _Rows(NamedTuple):
     """Sums Σ w G / Σ x G, a row for the lower end at each cut-off, then one for the upper: their quantile is sought.
 
     Attributes:
-        spent, success, weight: (rows, atoms) w, x, and the shapes of the gamma variables G.
+        spent, success, weight: (atoms,) w, x, and the shapes of the gamma variables G, row after row.
+        lengths: (rows,) atoms of each row, at least one.
         tail: (rows,) normal scores of the quantiles.
     """
 
     spent: Array
     success: Array
     weight: Array
+    lengths: NDArray[np.intp]
     tail: Array
+
+    def only(self, rows: NDArray[np.bool_]) -> _Rows:
+        """Some of the rows."""
+        atoms = np.repeat(rows, self.lengths)
+        return _Rows(self.spent[atoms], self.success[atoms], self.weight[atoms], self.lengths[rows], self.tail[rows])
 
 
 def _rows(asked: Asked) -> _Rows:
@@ -123,29 +130,25 @@ def _rows(asked: Asked) -> _Rows:
     many = np.concatenate([counts, ended_counts, [0.0, 0.0]])
     weight = np.where(atoms <= cuts[:, None], many, 0.0)
     weight[:, -2] = trials - weight[:, :-2].sum(axis=1)
-    spent = np.where(weight > 0, atoms, 0.0)
+    spent = np.repeat(atoms[None], size, axis=0)
     spent[:, -2] = cuts
     weight = np.concatenate([weight, weight])
     weight[:size, -1] = 1
     weight[size:, -2] += 1
+    used = weight > 0
     score = NormalDist().inv_cdf(0.5 + asked.level / 2)
-    tail = np.repeat([-score, score], size)
-    return _Rows(np.concatenate([spent, spent]), np.broadcast_to(success, weight.shape), weight, tail)
+    return _Rows(
+        np.concatenate([spent, spent])[used],
+        np.broadcast_to(success, weight.shape)[used],
+        weight[used],
+        used.sum(axis=1),
+        np.repeat([-score, score], size),
+    )
 
 
 def _solved(lot: Sequence[_Rows]) -> list[tuple[Array, Array]]:
-    spent, success, weight, tail = zip(*lot, strict=True)
-    shape = sum(map(len, tail)), max(part.shape[1] for part in weight)
-
-    def together(parts: Sequence[Array]) -> Array:
-        whole, at = np.zeros(shape), 0
-        for part in parts:
-            whole[at : at + len(part), : part.shape[1]] = part
-            at += len(part)
-        return whole
-
-    found = _quantile(together(spent), together(success), together(weight), np.concatenate(tail))
-    parts = np.split(found, np.cumsum([len(part) for part in tail])[:-1])
+    found = _quantile(_Rows(*map(np.concatenate, zip(*lot, strict=True))))
+    parts = np.split(found, np.cumsum([len(part.tail) for part in lot])[:-1])
     return [(part[: len(part) // 2], part[len(part) // 2 :]) for part in parts]
 
 
@@ -183,67 +186,62 @@ def simultaneous(ends: Ends, cuts: Array, most: float) -> float:
     return min(most, math.erf(brentq(excess, 1, 10) / math.sqrt(2)))
 
 
-def _quantile(spent: Array, success: Array, weight: Array, tail: Array) -> Array:
+def _quantile(rows: _Rows) -> Array:
     """The quantile of Σ w G / Σ x G of a normal score, with gamma variables G of the shapes `weight`, for each row."""
-    have = (weight * success).sum(axis=1)
-    used = (weight * spent).sum(axis=1)
+    starts = np.cumsum(rows.lengths) - rows.lengths
+    have = np.add.reduceat(rows.weight * rows.success, starts)
+    used = np.add.reduceat(rows.weight * rows.spent, starts)
     found = np.where(have > 0, 0.0, np.inf)
-    rows = np.flatnonzero((have > 0) & (used > 0))
-    if not len(rows):
+    places = np.flatnonzero((have > 0) & (used > 0))
+    if not len(places):
         return found
-    spent, success, weight, tail = spent[rows], success[rows], weight[rows], tail[rows]
-    center = np.log(used[rows] / have[rows])
-    z = spent / np.exp(center)[:, None] - success
-    error = np.sqrt((weight * z * z).sum(axis=1)) / have[rows]
+    rows = rows.only((have > 0) & (used > 0))
+    starts = np.cumsum(rows.lengths) - rows.lengths
+    center = np.log(used[places] / have[places])
+    z = rows.spent / np.repeat(np.exp(center), rows.lengths) - rows.success
+    error = np.sqrt(np.add.reduceat(rows.weight * z * z, starts)) / have[places]
     # The score is close to (distance / error), so a secant from there is soon at the end.
-    before, last = np.zeros((2, len(rows)))
-    now = np.minimum(np.abs(tail) * error, 3.0)
-    sign = np.sign(tail)
-    todo, points = np.arange(len(rows)), np.zeros(len(rows))
+    before, last = np.zeros((2, len(places)))
+    now = np.minimum(np.abs(rows.tail) * error, 3.0)
+    sign, tail = np.sign(rows.tail), np.abs(rows.tail)
+    todo, points = np.arange(len(places)), np.zeros(len(places))
     for _ in range(_ROUNDS):
-        side = sign[todo]
-        ratio = center[todo] + side * now[todo]
-        value, points[todo] = _score(spent[todo], success[todo], weight[todo], ratio, points[todo])
-        value *= side
-        missing = np.abs(tail[todo]) - value
+        value, points[todo] = _score(rows, center[todo] + sign[todo] * now[todo], points[todo])
+        value *= sign[todo]
+        missing = tail[todo] - value
         left = np.abs(missing) > _CLOSE
-        todo, value, missing = todo[left], value[left], missing[left]
+        todo, value, missing, rows = todo[left], value[left], missing[left], rows.only(left)
         if not len(todo):
             break
         here = now[todo].copy()
         slope = (value - last[todo]) / (here - before[todo])
         now[todo] = np.clip(here + missing / slope, here / 3, here * 3 + error[todo])
         before[todo], last[todo] = here, value
-    found[rows] = np.exp(center + sign * now)
+    found[places] = np.exp(center + sign * now)
     return found
 
 
-def _score(spent: Array, success: Array, weight: Array, log_ratio: Array, start: Array) -> tuple[Array, Array]:
+def _score(rows: _Rows, log_ratio: Array, start: Array) -> tuple[Array, Array]:
     """Barndorff-Nielsen's r* of P(Σ (w - r x) G ≤ 0), for each row, and the saddlepoint s.
 
     The cumulant function is K(s) = -Σ weight log(1 - s z); it has its least value where K' = 0, which Newton's method,
     damped as for a self-concordant function, finds: soon from the saddlepoint of a ratio nearby, else from 0.
     """
-    scale = np.exp(log_ratio)[:, None]
-    z = spent / scale
-    z -= success
-    # In place: fresh memory takes longer than the sums.
-    part, mass = np.empty_like(z), np.empty_like(z)
-    s = np.where(np.multiply(start[:, None], z, out=part).max(axis=1) < _INSIDE, start, 0.0)
+    lengths, weight = rows.lengths, rows.weight
+    starts = np.cumsum(lengths) - lengths
+    z = rows.spent / np.repeat(np.exp(log_ratio), lengths) - rows.success
+    s = np.where(np.maximum.reduceat(np.repeat(start, lengths) * z, starts) < _INSIDE, start, 0.0)
     for _ in range(_NEWTON):
-        np.multiply(s[:, None], z, out=part)
-        np.divide(z, np.subtract(1, part, out=part), out=part)
-        slope = np.multiply(weight, part, out=mass).sum(axis=1)
-        curve = np.multiply(mass, part, out=mass).sum(axis=1)
+        part = z / (1 - np.repeat(s, lengths) * z)
+        mass = weight * part
+        slope, curve = np.add.reduceat(mass, starts), np.add.reduceat(mass * part, starts)
         size = np.abs(slope) / np.sqrt(curve)
         s -= slope / curve / np.where(size > 0.25, 1 + size, 1.0)
         if size.max() < 1e-6:
             break
-    np.subtract(1, np.multiply(s[:, None], z, out=part), out=part)
-    z /= part
-    np.multiply(weight, np.square(z, out=z), out=mass)
-    curve = mass.sum(axis=1)
-    least = -np.multiply(weight, np.log(part, out=part), out=part).sum(axis=1)
+    part = 1 - np.repeat(s, lengths) * z
+    curve = np.add.reduceat(weight * np.square(z / part), starts)
+    least = -np.add.reduceat(weight * np.log(part), starts)
     w = np.sign(s) * np.sqrt(np.maximum(0.0, -2 * least))
     u = s * np.sqrt(curve)
     safe = np.abs(w) > 1e-4

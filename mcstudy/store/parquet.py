@@ -2,8 +2,9 @@
 
 Encodings, measured on 20,000 rows of a float32 study: `trial` as deltas costs nothing, `outcome` and `steps` as
 dictionaries of few values, losses with their bytes apart (the exponents repeat); LZ4 over all of it. Zstandard, which
-older versions used, makes files a tenth smaller and takes 1.6 times as long; it is read as well. Of a history, whose
-trials and steps repeat one another, plain numbers are soonest written, and LZ4 leaves nothing of them.
+older versions used, makes files a tenth smaller and takes 1.6 times as long; it is read as well. A history is one
+column, the losses of one trial after those of another, as plain numbers; the steps of its checks are metadata. Columns
+of trials and steps, which older versions wrote and which are read as well, took four times as long.
 
 The name of a shard ends in a checksum, the CRC-32 of ``cell=ID/START-STOP`` (13 digits each) and of all bytes of the
 file, so a byte that changed anywhere is found, and so is a file that was moved; readers compute it whenever they read
@@ -37,7 +38,7 @@ _WRONG = (pa.ArrowException, OSError, ValueError, KeyError, IndexError)
 
 
 _NAME = re.compile(r"^(\d+-\d+)-([0-9a-f]{8})\.parquet$")
-_SUM = b"mcstudy.crc32"
+_SUM, _STEPS = b"mcstudy.crc32", b"mcstudy.steps"
 
 
 def shard(folder: Path, rows: Rows, group: int) -> tuple[Path, memoryview]:
@@ -53,14 +54,9 @@ def _crc(folder: Path, place: str, content: bytes | memoryview) -> int:
 
 
 def history(path: Path, steps: NDArray[Any], losses: NDArray[Any]) -> memoryview:
-    """The bytes of a file of losses (trials, checks): rows `trial`, `step`, `loss`, every check of every trial."""
-    trials, checks = losses.shape
-    columns = {
-        "trial": pa.array(np.repeat(np.arange(trials, dtype=np.int64), checks)),
-        "step": pa.array(np.tile(steps.astype(np.int32), trials)),
-        "loss": pa.array(losses.reshape(-1)),
-    }
-    return _file(columns, max(1, losses.size), True, {_SUM: f"{_history_crc(path, steps, losses):08x}".encode()})
+    """The bytes of a file of losses (trials, checks) at some steps (checks,)."""
+    told = {_STEPS: " ".join(map(str, steps.tolist())), _SUM: f"{_history_crc(path, steps, losses):08x}"}
+    return _file({"loss": pa.array(losses.reshape(-1))}, max(1, losses.size), True, told)
 
 
 def _history_crc(path: Path, steps: NDArray[Any], losses: NDArray[Any]) -> int:
@@ -78,21 +74,38 @@ def read_history(path: Path) -> History | None:
     """
     try:
         with _opened(path.read_bytes()) as file:
-            table = file.read(columns=["trial", "step", "loss"], use_threads=False)
-            told = (file.schema_arrow.metadata or {}).get(_SUM)
-        trial, step, loss = (table.column(name).to_numpy() for name in ("trial", "step", "loss"))
-        trials = int(trial[-1]) + 1 if len(trial) else 0
-        losses = loss.reshape(trials, -1) if trials else loss.reshape(0, 0)
+            table = file.read(use_threads=False)
+            known = file.schema_arrow.metadata or {}
+        steps, losses = _repeated(table) if _STEPS not in known else _alone(table, known[_STEPS])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except _WRONG as error:
         raise _unreadable(path, error) from error
+    told = known.get(_SUM)
+    if told is not None and told != f"{_history_crc(path, steps, losses):08x}".encode():
+        raise DamagedError(path, "its checksum is another")
+    return steps, losses
+
+
+def _alone(table: pa.Table, told: bytes) -> History:
+    """A history whose steps are told by its metadata."""
+    steps = np.array(told.split(), np.int32)
+    return steps, table.column("loss").to_numpy().reshape(-1, len(steps))
+
+
+def _repeated(table: pa.Table) -> History:
+    """A history as older versions wrote it: a row has a trial, a step and a loss, every check of every trial.
+
+    Raises:
+        ValueError: rows are missing, or out of order.
+    """
+    trial, step, loss = (table.column(name).to_numpy() for name in ("trial", "step", "loss"))
+    trials = int(trial[-1]) + 1 if len(trial) else 0
+    losses = loss.reshape(trials, -1) if trials else loss.reshape(0, 0)
     checks = losses.shape[1]
     steps = step[:checks].astype(np.int32)
     if not np.array_equal(trial, np.arange(trials).repeat(checks)) or (step.reshape(-1, checks or 1) != steps).any():
-        raise DamagedError(path, "not every check of every trial")
-    if told is not None and told != f"{_history_crc(path, steps, losses):08x}".encode():
-        raise DamagedError(path, "its checksum is another")
+        raise ValueError("not every check of every trial")
     return steps, losses
 
 
@@ -199,19 +212,19 @@ def _opened(content: bytes) -> pq.ParquetFile:
 
 
 def _file(
-    columns: dict[str, pa.Array], group: int, repeated: bool = False, metadata: dict[bytes, bytes] | None = None
+    columns: dict[str, pa.Array], group: int, plain: bool = False, metadata: dict[bytes, str] | None = None
 ) -> memoryview:
     """A Parquet file, made in memory: what the disk then takes is these bytes or none.
 
     Args:
         columns: by name.
         group: rows of a row group.
-        repeated: whether all columns but the real ones are repetitions, which need no encoding.
+        plain: whether numbers are written as they are.
         metadata: of the file.
     """
     encoding = {name: "BYTE_STREAM_SPLIT" for name, values in columns.items() if pa.types.is_floating(values.type)}
-    words = [] if repeated else [name for name in columns if name != "trial" and name not in encoding]
-    if not repeated:
+    words = [name for name in columns if name != "trial" and name not in encoding]
+    if "trial" in columns:
         encoding["trial"] = "DELTA_BINARY_PACKED"
     target = pa.BufferOutputStream()
     pq.write_table(
@@ -220,7 +233,7 @@ def _file(
         row_group_size=group,
         compression="lz4",
         use_dictionary=words,
-        column_encoding=encoding,
+        column_encoding=None if plain else encoding,
         write_statistics=False,
         write_page_checksum=True,
     )
