@@ -12,6 +12,7 @@ from mcstudy.catalog.losses import LOSSES
 from mcstudy.catalog.optimizers import OPTIMIZERS
 from mcstudy.catalog.regularizers import REGULARIZERS
 from mcstudy.catalog.schedules import SCHEDULES
+from mcstudy.engine.plain import draws, is_plain, unit_shape
 from mcstudy.kernels.layout import BINARY, CLASSES, HYPERPARAMETERS, LEAKY_RELU, OTHER, REAL, RELU
 from mcstudy.plan import Cell, Layer
 from mcstudy.training.diagnosis import note_count
@@ -44,13 +45,14 @@ def numbers_of(part: Mapping[str, Any], count: int) -> list[float]:
 def cell_room(cell: Cell) -> dict[str, int]:
     """How many packs a cell takes of each kind that it shares with no other, by the name of their address."""
     slots, count, last = OPTIMIZERS[cell.settings["train"]["optimizer"]["name"]].slots, cell.parameters, cell.layers[-1]
+    shape = unit_shape(cell)
     return {
         "parameters": count,
         "slots": slots * count,
         "ones": last.inputs if last.fixed else 0,
         "final": count,
         "notes": note_count(len(cell.layers) - 1),
-        "gradients": count,
+        "gradients": max(count, shape.room) if shape else count,
         "snapshot": (1 + slots) * count if _repeats(cell) else 0,
     }
 
@@ -117,7 +119,7 @@ def cell_row(
         **_criteria(settings, numbers),
         **_schedule(training, numbers),
     }
-    row["fused"] = _fused(cell) and not row["adjusted"] and not row["schedule_rows"]
+    row["fused"] = is_plain(cell) and not row["adjusted"] and not row["schedule_rows"]
     if init["name"] == "grid":
         row["grid"] = len(axes)
         axes.extend(_axes(init, cell.parameters))
@@ -191,22 +193,6 @@ def _schedule(training: Mapping[str, Any], numbers: list[float]) -> dict[str, An
     for row in rows:
         numbers.extend(row)
     return found
-
-
-def _fused(cell: Cell) -> bool:
-    """Whether a step is plain gradient descent on one sample, which has a faster way of its own."""
-    optimizer = cell.settings["train"]["optimizer"]
-    plain = optimizer["name"] == "sgd" and not (optimizer["momentum"] or optimizer["weight_decay"])
-    return bool(plain and cell.settings["task"]["batch"] == 1 and not any(map(_special, cell.layers)))
-
-
-def draws(layer: Layer) -> bool:
-    """Whether a layer draws numbers in training: units that are left out, or random slopes."""
-    return bool(layer.dropout or ACTIVATIONS[layer.activation["name"]].random)
-
-
-def _special(layer: Layer) -> bool:
-    return bool(layer.fixed or layer.trained or draws(layer))
 
 
 def layer_rows(network: Sequence[Layer], init: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,14 @@ from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.catalog.activations.piecewise import PIECEWISE
 from mcstudy.catalog.dispatch import activation_name
 from mcstudy.catalog.losses import LOSSES
-from mcstudy.engine.cell_rows import draws
 from mcstudy.engine.cost import trial_nanoseconds
+from mcstudy.engine.plain import draws, unit_shape
 from mcstudy.engine.rows import Layout
 from mcstudy.kernels.layout import REAL, TABLE, TRIAL
 from mcstudy.plan import Cell, Layer
 from mcstudy.training.passes import Dense, Network
-from mcstudy.training.unrolled import gradients_address, losses_address, steps_address
+from mcstudy.training.unit_shapes import Shape
+from mcstudy.training.unrolled import gradients_address, losses_address, steps_address, units_address
 
 MOST_WEIGHTS, MOST_STEPS_WEIGHTS = 100, 320
 """Most weights of a network that has kernels of its own, for batches and losses and for steps on one sample each; the
@@ -28,6 +30,8 @@ general ones are as fast for larger ones, whose own code would be too long for a
 WORTH_SECONDS, WORTH_WEIGHTS = 1.0, 80
 """Seconds of one core that the cost model must foresee, for kernels of their own to be compiled, and as many more for
 so many weights: compiling takes half of that, and then half of the time is saved, or a third of large networks."""
+WORTH_UNITS = 8.0
+"""Likewise, for kernels that train a wide network one trial after the other: three tenths of the time are saved."""
 LOADED_SECONDS = 0.1
 """Likewise, for kernels to be used that an earlier run has left on disk: loading takes a tenth of that."""
 
@@ -70,9 +74,13 @@ def worth_unrolling(cells: Iterable[Cell], trials: Mapping[str, int]) -> Unrolle
     for cell in cells:
         cost = trial_nanoseconds([cell]) * 1e-9 * trials[cell.id]
         seconds[kinds[cell.id]] = seconds.get(kinds[cell.id], 0.0) + cost
-    enough = {kinds[cell.id]: WORTH_SECONDS * (1 + _weights(cell) / WORTH_WEIGHTS) for cell in cells}
+    enough = {kinds[cell.id]: _enough(cell) for cell in cells}
     compiled = {cell for cell, kind in kinds.items() if seconds[kind] >= enough[kind]}
     return Unrolled(compiled, {cell for cell, kind in kinds.items() if seconds[kind] >= LOADED_SECONDS}, kinds)
+
+
+def _enough(cell: Cell) -> float:
+    return WORTH_UNITS if unit_shape(cell) else WORTH_SECONDS * (1 + _weights(cell) / WORTH_WEIGHTS)
 
 
 def _weights(cell: Cell) -> int:
@@ -93,16 +101,19 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
     """
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
-    if loss.joint or special or _weights(cell) > (MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS):
+    shape = unit_shape(cell) if row["fused"] else None
+    most = MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS
+    if loss.joint or special or (shape is None and _weights(cell) > most):
         return
     made = layout.layers[row["first_layer"] : row["first_layer"] + row["layers"]]
     row["unrolled_numbers"] = len(layout.numbers)
     layout.numbers.append(row["loss_a"])
     for layer in made:
         layout.numbers.extend((layer["a"], layer["b"]))
+    layout.numbers.append(row["gradients"] - row["parameters"])
     group = layout.group[0]
     learned = bool(group["source"] == TABLE and not group["shuffled"] and not group["spread"])
-    ways = row["fused"], row["labels"], learned, bool(group["source"] != TRIAL), layout.lanes
+    ways = row["fused"], row["labels"], learned, bool(group["source"] != TRIAL), layout.lanes, shape
     compiles = unrolled.compiles(cell)
     row |= unrolled.addresses(cell, ways, lambda: _addresses(cell, row, made, ways, layout.pack, compiles))
 
@@ -111,7 +122,7 @@ def _addresses(
     cell: Cell,
     row: Mapping[str, Any],
     made: Sequence[dict[str, Any]],
-    ways: tuple[bool, int, bool, bool, int],
+    ways: tuple[bool, int, bool, bool, int, Shape | None],
     pack: np.dtype,
     compiles: bool,
 ) -> dict[str, int]:
@@ -122,8 +133,11 @@ def _addresses(
         there = compiles or any(jit.kernel_cache().glob(f"*/*.{kind}-{name}-*.nbi"))
         return make(network, name, pack) if there else 0
 
-    fused, labels, learned, evaluated, _ = ways
+    fused, labels, learned, evaluated, _, shape = ways
     found = {}
+    if shape is not None:
+        training = _network(cell, made, learned)
+        return {"unrolled_steps": address("units", partial(units_address, shape), training)}
     if fused:
         training = _network(cell, made, learned, row["bias_decay"], row["after_update"])
         found["unrolled_steps"] = address("steps", steps_address, training)

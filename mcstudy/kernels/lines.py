@@ -55,6 +55,15 @@ class Lines:
         index = self.integer(further * self._parts)
         store_pack(self._context, self._builder, self.kind, place, index, value, self.pack)
 
+    def spread(self, address: Any, lane: Any) -> Any:
+        """The number in one lane of the pack at an address, or in one of those that follow it, repeated.
+
+        Packs have one part.
+        """
+        assert self._parts == 1
+        numbers = self._builder.bitcast(self.place(address), scalar_type(self.pack.element).as_pointer())
+        return self.repeated(self.item(numbers, lane))
+
     def item(self, table: Any, index: Any) -> Any:
         """The number at an index of a table."""
         return self._builder.load(self._builder.gep(table, [index], inbounds=True))
@@ -70,6 +79,14 @@ class Lines:
     def index(self, start: Any, step: Any, times: int) -> Any:
         """``start + step * times``, of integers."""
         return self._builder.add(start, self._builder.mul(step, self.integer(times)))
+
+    def odd(self, value: Any) -> Any:
+        """0 or 1, as an integer is even or odd."""
+        return self._builder.and_(value, self.integer(1))
+
+    def whole(self, value: Any) -> Any:
+        """A float64 that is whole as an integer."""
+        return self._builder.fptosi(value, _INT64)
 
     def number(self, value: float | Any) -> Any:
         """A float64, known now or when the code runs, rounded to the precision of packs and repeated."""
@@ -90,6 +107,38 @@ class Lines:
     def mul(self, a: Any, b: Any) -> Any:
         """``a * b``."""
         return self._builder.fmul(a, b)
+
+    def turned(self, values: Sequence[Any], count: int) -> list[Any]:
+        """Columns of a square whose first rows are `values`, the others 0: the first `count` of them."""
+        size = self.pack.lanes
+        rows = [*values, *[self.number(0.0)] * (size - len(values))]
+        step = size // 2
+        while step:
+            # Each round puts two quarters of every square of twice the step in each other's place.
+            for i in (i for i in range(size) if not i & step):
+                upper, lower = rows[i], rows[i + step]
+                rows[i] = self._mixed(upper, lower, [k if not k & step else size + k - step for k in range(size)])
+                rows[i + step] = self._mixed(
+                    upper, lower, [k + step if not k & step else size + k for k in range(size)]
+                )
+            step //= 2
+        return rows[:count]
+
+    def packed(self, values: Sequence[Any]) -> Any:
+        """The pack of the first lane of the first value, the second lane of the second, and so on."""
+        found = values[0]
+        for lane, value in enumerate(values[1:], 1):
+            found = self._mixed(found, value, [len(values) + k if k == lane else k for k in range(len(values))])
+        return found
+
+    def lane(self, value: Any, number: int) -> Any:
+        """The value of one lane, repeated."""
+        return self._mixed(value, value, [number] * self.pack.lanes)
+
+    def _mixed(self, first: Any, second: Any, lanes: list[int]) -> Any:
+        return self._builder.shuffle_vector(
+            first, second, ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
+        )
 
     def where_positive(self, test: Any, yes: Any, no: Any) -> Any:
         """`yes` where `test` is above 0, else `no`."""
@@ -124,18 +173,33 @@ class Lines:
         """Give a variable a value."""
         self._builder.store(value, variable)
 
-    def around(self, count: Any, start: Any, size: Any, body: Callable[[Any], None]) -> None:
+    def around(self, count: Any, start: Any, size: Any, body: Callable[[Any, Any], None]) -> None:
         """A loop of `count` passes over positions that begin at `start` and go round 0 … `size` - 1.
 
-        `body` writes the code of a pass, and is given the position.
+        `body` writes the code of a pass, and is given the position and the number of the pass.
         """
         builder = self._builder
         at = cgutils.alloca_once_value(builder, start)
-        with cgutils.for_range(builder, count):
+        with cgutils.for_range(builder, count) as loop:
             position = builder.load(at)
-            body(position)
+            body(position, loop.index)
             after = builder.add(position, self.integer(1))
             builder.store(builder.select(builder.icmp_signed("==", after, size), self.integer(0), after), at)
+
+    def loop(self, count: int, together: int, body: Callable[[Any, int], None]) -> None:
+        """As `stretches`, of a number that is known now; the compiler leaves the loop as it is."""
+
+        def once(first: Any, number: int) -> None:
+            as_it_is = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
+            self._builder.call(as_it_is, [], attrs="convergent")
+            body(first, number)
+
+        whole = count // together
+        if whole:
+            with cgutils.for_range(self._builder, self.integer(whole)) as loop:
+                once(self._builder.mul(loop.index, self.integer(together)), together)
+        for left in range(whole * together, count):
+            body(self.integer(left), 1)
 
     def stretches(self, count: Any, together: int, body: Callable[[Any, int], None]) -> None:
         """A loop over 0 … `count` - 1, `together` of them at a time, and another over those left.

@@ -8,10 +8,11 @@ processor works on several of them at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.lines import Lines
 
 Grid = list[list[Any]]
@@ -176,3 +177,33 @@ class Passes:
     def times(self, left: Grid, right: Grid) -> Grid:
         """The products of two grids, value by value."""
         return [[self.code.mul(a, b) for a, b in zip(*rows, strict=True)] for rows in zip(left, right, strict=True)]
+
+    def output_delta(
+        self, outputs: Sequence[Any], slopes: Sequence[Any], targets: Sequence[Any], scale: Any
+    ) -> list[Any]:
+        """`scale` · dLoss/dz of the outputs of one sample, as `training.fused` has it."""
+        rises = self.rises([[o] for o in outputs], [[y] for y in targets], scale)
+        top = len(self.network.layers) - 1
+        if self.network.mse and self.network.layers[top].kind != OTHER:
+            return [self._by_sign(top, rise[0], f) for rise, f in zip(rises, outputs, strict=True)]
+        found = zip(rises, outputs, slopes, strict=True)
+        return [self.code.mul(rise[0], self._slope(top, f, slope)) for rise, f, slope in found]
+
+    def bent(self, i: int, value: Any, f: Any, slope: Any) -> Any:
+        """dLoss/dz of a unit of hidden layer `i` from dLoss/df(z), as `training.fused` has it."""
+        kind = self.network.layers[i].kind
+        if self.network.after_update or kind == OTHER:
+            return self.code.mul(value, self._slope(i, f, slope))
+        if kind == RELU:
+            return self.code.where_positive(f, value, self.code.number(0.0))
+        return self._by_sign(i, value, f)
+
+    def _slope(self, i: int, f: Any, slope: Any) -> Any:
+        kind = self.network.layers[i].kind
+        return slope if kind == OTHER else self._by_sign(i, self.code.number(1.0), f)
+
+    def _by_sign(self, i: int, value: Any, f: Any) -> Any:
+        """`training.network.times_slope`."""
+        assert self.network.layers[i].kind in (RELU, LEAKY_RELU)
+        bend = self.code.number(self.number(1 + 2 * i)[1])
+        return self.code.where_positive(f, value, self.code.mul(value, bend))

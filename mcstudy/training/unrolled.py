@@ -7,8 +7,10 @@ from typing import Any
 from mcstudy.catalog.dispatch import with_loss
 from mcstudy.kernels.calls import INTEGER, MEMORY, NUMBER, NUMBERS, TABLE, Loop
 from mcstudy.training.passes import Network
+from mcstudy.training.unit_shapes import Shape
 from mcstudy.training.unrolled_batches import gradients_loop, losses_loop
 from mcstudy.training.unrolled_steps import steps_loop
+from mcstudy.training.unrolled_units import unit_steps_loop
 
 _STEPS = Loop(MEMORY, NUMBERS, TABLE, TABLE, *[INTEGER] * 8, NUMBER, NUMBER)
 _GRADIENTS = Loop(MEMORY, NUMBERS, TABLE, TABLE, *[INTEGER] * 6, NUMBER)
@@ -42,3 +44,8 @@ def gradients_address(network: Network, name: str, dtype: Any) -> int:
 def losses_address(network: Network, name: str, dtype: Any) -> int:
     """The loop of the loss at a check."""
     return _LOSSES.address(f"losses-{name}", losses_loop(network, with_loss), dtype)
+
+
+def units_address(shape: Shape, network: Network, name: str, dtype: Any) -> int:
+    """The loop of `take_steps` that trains one trial after the other."""
+    return _STEPS.address(f"units-{name}", unit_steps_loop(network, shape), dtype)

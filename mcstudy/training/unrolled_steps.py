@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 from mcstudy import jit
-from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.lines import Lines, lines
 from mcstudy.training.passes import SEVERAL, Network, Passes
 
@@ -50,7 +49,7 @@ def steps_loop(network: Network) -> Callable[..., None]:
         kept = _kept(network, len(codes))
         steps = [_Step(network, code, numbers, parameters, again, scale, rate, kept) for code in codes]
 
-        def all_of_them(place: Any) -> None:
+        def all_of_them(place: Any, number: Any) -> None:
             sample = (inputs, targets), (x, y), columns, place
             steps[0].forward(*sample)
             for before, step in pairwise(steps):
@@ -62,7 +61,11 @@ def steps_loop(network: Network) -> Callable[..., None]:
         for step in steps:
             step.put_back()
 
-    steps = lines(write, SEVERAL if network.slow else 1, beside)
+    return loop_of(lines(write, SEVERAL if network.slow else 1, beside))
+
+
+def loop_of(steps: Any) -> Callable[..., None]:
+    """A loop for `training.unrolled.take_steps` from a function that `lines` has made."""
 
     def loop(
         memory: Any,
@@ -135,13 +138,13 @@ class _Step(Passes):
     def backward(self) -> None:
         """The code of the rest of it."""
         layers, values, slopes = self.network.layers, self._values, self._slopes
-        delta = self._output_delta(values[-1], slopes[-1], self._targets)
+        delta = self.output_delta(values[-1], slopes[-1], self._targets, self._scale)
         # Loaded once more, the inputs take no registers in between.
         inputs = [row[0] for row in self.samples(*self._sample)[0]]
         for i in range(len(layers) - 1, 0, -1):
             below = []
             for k, value in enumerate(values[i]):
-                below.append(self._bent(i - 1, self._update_from(i, k, value, delta), value, slopes[i - 1][k]))
+                below.append(self.bent(i - 1, self._update_from(i, k, value, delta), value, slopes[i - 1][k]))
                 if i == 1:
                     self._update_unit(k, below[k], inputs)
             for j, d in enumerate(delta):
@@ -150,14 +153,6 @@ class _Step(Passes):
         if len(layers) == 1:
             for j, d in enumerate(delta):
                 self._update_unit(j, d, inputs)
-
-    def _output_delta(self, outputs: Sequence[Any], slopes: Sequence[Any], targets: Sequence[Any]) -> list[Any]:
-        rises = self.rises([[o] for o in outputs], [[y] for y in targets], self._scale)
-        top = len(self.network.layers) - 1
-        if self.network.mse and self.network.layers[top].kind != OTHER:
-            return [self._by_sign(top, rise[0], f) for rise, f in zip(rises, outputs, strict=True)]
-        found = zip(rises, outputs, slopes, strict=True)
-        return [self.code.mul(rise[0], self._slope(top, f, slope)) for rise, f, slope in found]
 
     def _update_from(self, i: int, k: int, value: Any, delta: Sequence[Any]) -> Any:
         """Update the weights of layer `i` from unit `k`; returns dLoss/df(z) of that unit.
@@ -199,22 +194,3 @@ class _Step(Passes):
             self.code.set(self._kept[at], value)
         else:
             self.code.store(self._again, at, value)
-
-    def _bent(self, i: int, value: Any, f: Any, slope: Any) -> Any:
-        """dLoss/dz of a unit of hidden layer `i` from dLoss/df(z), as `training.fused` has it."""
-        kind = self.network.layers[i].kind
-        if self.network.after_update or kind == OTHER:
-            return self.code.mul(value, self._slope(i, f, slope))
-        if kind == RELU:
-            return self.code.where_positive(f, value, self.code.number(0.0))
-        return self._by_sign(i, value, f)
-
-    def _slope(self, i: int, f: Any, slope: Any) -> Any:
-        kind = self.network.layers[i].kind
-        return slope if kind == OTHER else self._by_sign(i, self.code.number(1.0), f)
-
-    def _by_sign(self, i: int, value: Any, f: Any) -> Any:
-        """`training.network.times_slope`."""
-        assert self.network.layers[i].kind in (RELU, LEAKY_RELU)
-        bend = self.code.number(self.number(1 + 2 * i)[1])
-        return self.code.where_positive(f, value, self.code.mul(value, bend))

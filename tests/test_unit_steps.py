@@ -1,0 +1,101 @@
+"""Wide networks trained one trial after the other, units in the lanes, give the bytes of packs of trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import walk
+
+from mcstudy.engine import plain, unrolling
+from mcstudy.engine.program import build
+from mcstudy.engine.threads import Unit, UnitResult, run_unit
+from mcstudy.engine.work import Work
+from mcstudy.plan import Cell, Plan, make_plan
+
+TRIALS = 35  # two packs of 16 lanes and a part of one; with fewer lanes, more of them
+SHARED = {"name": "distance", "samples": "shared", "size": 50, "batch": 1}
+SHUFFLED = {"name": "distance", "samples": "trial", "size": 40, "batch": 1, "order": "shuffled"}
+FRESH = {"name": "distance", "samples": "fresh", "batch": 1}
+
+
+@pytest.fixture(autouse=True)
+def _any_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other processors than those it is made for have these kernels too, for once."""
+    monkeypatch.setattr(plain, "_LEAST_REGISTER", 0)
+
+
+def plan_of(hidden: list[int], task: dict[str, Any], every: int = 70, **sections: Any) -> Plan:
+    tables: dict[str, Any] = {
+        "study": {"name": "wide", "seed": 3, "trials": TRIALS},
+        "task": task,
+        "network": {"hidden": hidden, "activation": "relu", "init": "he_normal", **sections.pop("network", {})},
+        "train": {"optimizer": {"name": "sgd", "lr": 0.01}, "steps": 3 * every + 5, **sections.pop("train", {})},
+        "converge": {"loss": 1e-12, "every": every},
+    }
+    assert not sections
+    return make_plan(walk.Study.model_validate(tables))
+
+
+def trained(plan: Plan, unrolled: unrolling.Unrolled | None) -> tuple[UnitResult, bool]:
+    program = build(plan.cells, plan.tables, unrolled)
+    [result] = run_unit(Unit(program, 0, TRIALS), program.memory(), np.zeros(1, np.int64), traced=True)
+    return result, bool(program.cell_table["unrolled_steps"][0])
+
+
+CASES: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
+    "the widest": ([64, 64], FRESH, {}),
+    "side by side": ([32, 32], SHUFFLED, {"train": {"loss": "huber"}}),
+    "odd widths, slopes kept": ([29, 31], SHARED, {"network": {"activation": "tanh"}}),
+    "narrowing, no biases": ([64, 47], FRESH, {"network": {"activation": "leaky_relu", "bias": False}}),
+    "widening": ([47, 64], SHARED, {"network": {"output": "sigmoid"}}),
+    "float64": ([40, 32], SHUFFLED, {"train": {"precision": "float64"}}),
+    "several outputs": ([32, 32], {"name": {"name": "amplitude", "n": 3}, "samples": "fresh", "batch": 1}, {}),
+    "diverging": ([32, 32], FRESH, {"train": {"optimizer": {"name": "sgd", "lr": 3.0}}}),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_they_give_the_same_bytes(name: str) -> None:
+    hidden, task, sections = CASES[name]
+    plan = plan_of(hidden, task, **{key: dict(value) for key, value in sections.items()})
+    usual, _ = trained(plan, None)
+    own, made = trained(plan, unrolling.Unrolled({plan.cells[0].id}))
+    assert made
+    assert np.isfinite(usual.trace[:, -1]).all() == (name != "diverging")
+    assert (usual.trace[:, 1] != usual.trace[:, 0]).any(axis=1).all()
+    for column, values in usual.rows.items():
+        np.testing.assert_array_equal(values, own.rows[column])
+    np.testing.assert_array_equal(usual.history, own.history)
+    np.testing.assert_array_equal(usual.trace, own.trace)
+
+
+def shape_of(hidden: list[int], task: dict[str, Any] = FRESH, **sections: Any) -> Any:
+    cell: Cell = plan_of(hidden, task, **sections).cells[0]
+    return plain.unit_shape(cell)
+
+
+def test_others_have_none() -> None:
+    assert shape_of([64, 64]) is not None
+    assert shape_of([64]) is None and shape_of([64, 64, 64]) is None
+    assert shape_of([16, 16]) is None and shape_of([128, 128]) is None
+    assert shape_of([64, 64], {**FRESH, "batch": 2}) is None
+    assert shape_of([64, 64], {**SHUFFLED, "size": 8}) is None
+    assert shape_of([64, 64], every=15) is None
+    momentum = {"name": "sgd", "lr": 0.01, "momentum": 0.9}
+    for train in ({"optimizer": momentum}, {"bias_update": "decay"}, {"backward": "after_update"}):
+        assert shape_of([64, 64], train=train) is None
+    assert shape_of([64, 64], network={"dropout": 0.1}) is None
+
+
+def test_they_are_made_where_that_pays() -> None:
+    plan = plan_of([64, 64], FRESH)
+    [cell] = plan.cells
+    seconds = unrolling.trial_nanoseconds([cell]) * 1e-9
+    for share, made in ((0.9, False), (1.1, True)):
+        trials = int(share * unrolling.WORTH_UNITS / seconds)
+        unrolled = unrolling.worth_unrolling([cell], {cell.id: trials})
+        assert unrolled.compiles(cell) is made
+    work = Work(plan.cells, plan.tables, {cell.id: [(0, trials)]}, 1)
+    assert next(work).program.cell_table["unrolled_steps"][0]
