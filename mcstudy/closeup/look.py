@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -41,7 +40,6 @@ class _OfCell(Protocol):
         """The cell's id."""
 
 
-T = TypeVar("T")
 Made = TypeVar("Made", bound=_OfCell)
 
 
@@ -91,18 +89,6 @@ class Look:
             write = None if self.writing is None else self.writing.write
             self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.count(cell), write)
         return self._samples[cell.id]
-
-    def each(self, cells: Sequence[Cell], make: Callable[[Cell], T]) -> tuple[T, ...]:
-        """What is made of the samples of some cells, of several at a time: large arrays leave Python's lock to others.
-
-        Ctrl-C is heard while samples are trained, and when all that was begun has ended.
-        """
-        from mcstudy.engine.threads import available_threads
-
-        for cell in cells:
-            self.sample(cell)
-        with ThreadPoolExecutor(available_threads()) as pool:
-            return tuple(pool.map(make, cells))
 
     def has_data(self, cell: Cell) -> bool:
         """Whether the data that a cell trains on is here; a report drawn again may have lost a table."""

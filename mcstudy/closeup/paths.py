@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -76,7 +75,7 @@ class Course:
 def paths(look: Look) -> Shown[Course]:
     """The courses of a few cells: the baseline and its like with other levels of the first key, then others."""
     trained, of = look.choose(_trained)
-    return Shown(look.each(_chosen(look, trained), partial(_course, look)), of)
+    return Shown(tuple(_course(look, cell) for cell in _chosen(look, trained)), of)
 
 
 def _trained(cell: Cell) -> bool:

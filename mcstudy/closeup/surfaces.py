@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -68,7 +67,7 @@ def applies(cell: Cell) -> bool:
 def surfaces(look: Look) -> Shown[View]:
     """The solutions of a few cells."""
     cells, of = look.choose(applies)
-    return Shown(look.each(cells, partial(_view, look)), of)
+    return Shown(tuple(_view(look, cell) for cell in cells), of)
 
 
 def _view(look: Look, cell: Cell) -> View:

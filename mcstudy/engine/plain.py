@@ -7,7 +7,7 @@ import numpy as np
 from mcstudy import jit
 from mcstudy.catalog.activations import ACTIVATIONS
 from mcstudy.plan import Cell, Layer
-from mcstudy.training.unit_shapes import LEAST_STEPS, Shape
+from mcstudy.training.unit_shapes import LEAST_STEPS, LEAST_UNITS, Shape
 
 _LEAST_REGISTER = 64
 """Bytes of a register that holds enough units; with smaller ones, sums of a layer would fill all there are."""
@@ -32,14 +32,11 @@ def _special(layer: Layer) -> bool:
 def unit_shape(cell: Cell) -> Shape | None:
     """The shape of a cell's network where it may train one trial after the other, units in the lanes; else None."""
     training, task, layers = cell.settings["train"], cell.settings["task"], cell.layers
-    usual = training["bias_update"] == "gradient" and training["backward"] != "after_update"
-    if (
-        len(layers) != 3
-        or task["batch"] != 1
-        or jit.register_bytes() < _LEAST_REGISTER
-        or not usual
-        or not is_plain(cell)
-    ):
+    if len(layers) != 3 or layers[0].outputs < LEAST_UNITS:  # most networks
+        return None
+    if not is_plain(cell) or jit.register_bytes() < _LEAST_REGISTER:
+        return None
+    if training["bias_update"] != "gradient" or training["backward"] != "exact":
         return None
     item = int(np.dtype(training["precision"]).itemsize)
     first, second, outputs = (layer.outputs for layer in layers)

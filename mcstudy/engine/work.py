@@ -20,11 +20,11 @@ from mcstudy.engine.sharing import draws_while_training, groups
 from mcstudy.engine.unrolling import worth_unrolling
 from mcstudy.plan import Cell, Table
 
-UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.003
+UNIT_SECONDS, LEAST_SECONDS = 0.5, 0.005
 """How long a unit takes at most and, at the end of a run, at least."""
 SORTED_SECONDS = 2.0
 """The first of these for units whose trials are sorted: the more there are, the more of them are alike."""
-UNITS_LEFT = 4
+UNITS_LEFT = 2
 """Units that are left for each thread at any time, so that threads end together; near the end they become smaller."""
 FIRST_SHARE = 0.25
 """The first unit of a lot is so much shorter: its time is a guess."""

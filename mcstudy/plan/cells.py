@@ -153,7 +153,7 @@ def make_plan(study: Study) -> Plan:
 def _check_work(study: Study, varied: Mapping[str, tuple[Level, ...]], cells: int) -> None:
     """Refuses what takes too long to plan: each cell is looked at by all of the file but the others' levels."""
     longest = {key: max(len(json.dumps(level.raw)) for level in levels) for key, levels in varied.items()}
-    characters = len(json.dumps(study.data | {"vary": {}})) + sum(longest.values())
+    characters = len(json.dumps(study.without("vary") | {"vary": {}})) + sum(longest.values())
     layers = [level.value for level in varied.get("network.hidden", ())] + [study.network.hidden or ()]
     each = characters + LAYER_WORK * max(map(len, layers))
     if cells * each > MOST_WORK:
@@ -182,7 +182,7 @@ def _base(study: Study) -> Chosen:
 
 def _blocks(study: Study) -> list[_Block]:
     blocks = []
-    for i, (raw, where) in enumerate(zip(study.data.get("where", []), study.where, strict=True)):
+    for i, (raw, where) in enumerate(zip(study.without("vary").get("where", []), study.where, strict=True)):
         values = {KEYS[name].dotted: value for name, value in settings(raw["set"], where.set).items()}
         paths = {dotted: path_text(("where", i, "set", w)) for dotted, w in zip(values, raw["set"], strict=True)}
         wanted = {KEYS[name].dotted: value for name, value in settings(raw["match"], where.match).items()}

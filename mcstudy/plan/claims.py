@@ -46,7 +46,7 @@ class Selected:
 
     def __init__(self, study: Study) -> None:
         self._claims: list[tuple[_Side, ...]] = []
-        for i, (raw, claim) in enumerate(zip(study.data.get("claim", []), study.claim, strict=True)):
+        for i, (raw, claim) in enumerate(zip(study.without("vary").get("claim", []), study.claim, strict=True)):
             where = raw.get("where", {}), claim.where
             if claim.order is None:
                 self._claims.append((_Side(("claim", i, "where"), where),))

@@ -172,6 +172,10 @@ class Study(Strict):
         """The study as its file writes it, as a dict of its own: `Study.model_validate` makes the same study of it."""
         return copy.deepcopy(self._data)
 
+    def without(self, section: str) -> dict[str, Any]:
+        """`data` but for one section, which is not copied: levels may be many."""
+        return copy.deepcopy({name: written for name, written in self._data.items() if name != section})
+
     def value_of(self, key: Key) -> Any:
         """The value of a key in its own table, as plain data with defaults."""
         return plain(getattr(getattr(self, key.section), key.field))

@@ -52,6 +52,7 @@ def precision(pairs: int, threads: int | None, tell: Tell) -> None:
     for name in PRECISIONS:
         ours, count = sized(workload(name), threads)
         double = Ours(workload(name).study, count, "float64")
+        double.compile()
         work = ours.works[0]
         told = _against("precision", name, "float64", ours, double, threads, pairs, count * work.steps * work.batch)
         tell(told._replace(goal=DOUBLE_GOAL))

@@ -79,6 +79,7 @@ class Disagreement(Exception):
 
 def sized(workload: Workload, threads: int | None, least: float = OUR_SECONDS) -> tuple[Ours, int]:
     """mcstudy's side with as many trials as take at least so many seconds, and their number."""
+    Ours(workload.study, 1).compile()
     count = 1024
     while True:
         ours = Ours(workload.study, count)

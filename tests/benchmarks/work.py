@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 import mcstudy
 from mcstudy.engine.measure import losses, starts
 from mcstudy.engine.program import Program, build
+from mcstudy.engine.sharing import groups
 from mcstudy.engine.single import samples_of
 from mcstudy.engine.threads import Unit, run_unit
+from mcstudy.engine.unrolling import Unrolled
 from mcstudy.plan import Cell, Plan, make_plan
 
 from .workloads import Tables, endless
@@ -157,6 +159,11 @@ class Ours:
     def works(self) -> tuple[Work, ...]:
         """The work of each cell."""
         return tuple(work_of(cell) for cell in self.plan.cells)
+
+    def compile(self) -> None:
+        """Have the kernels that a long study of these cells would compile, for the short runs that are timed."""
+        for cells in groups(self.plan.cells):
+            build(cells, self.plan.tables, Unrolled({cell.id for cell in cells}))
 
     def run(self, threads: int | None = None) -> None:
         """Train all of it.
