@@ -102,6 +102,8 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
     shape = unit_shape(cell) if row["fused"] else None
+    if shape is not None and shape.lanes != layout.lanes:
+        shape = None
     most = MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS
     if loss.joint or special or (shape is None and _weights(cell) > most):
         return
