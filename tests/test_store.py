@@ -392,6 +392,21 @@ def test_a_history_without_a_loss_is_found(tmp_path: Path) -> None:
             store.read_history(CELL)
 
 
+@pytest.mark.parametrize("steps", [[0], [0, 0], [5, 9], [0, 20, 40, 55], [3, 1, 4, 1, 5, 9, 2, 6]])
+def test_steps_of_a_history_come_back(steps: list[int], tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.write_history(CELL, np.array(steps), np.zeros((2, len(steps)), np.float32))
+    found, losses = store.read_history(CELL) or pytest.fail()
+    assert found.tolist() == steps and found.dtype == np.int32 and losses.shape == (2, len(steps))
+
+
+def test_a_history_of_very_many_checks_comes_back(tmp_path: Path) -> None:
+    store, checks = FolderStore(tmp_path), 12_000_000
+    store.write_history(CELL, np.arange(checks), np.zeros((1, checks), np.float32))
+    steps, losses = store.read_history(CELL) or pytest.fail()
+    assert np.array_equal(steps, np.arange(checks)) and losses.shape == (1, checks)
+
+
 def test_a_history_of_an_older_version_is_read(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq

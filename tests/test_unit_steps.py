@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import walk
+from test_unrolled import stored
 
 from mcstudy.engine import plain, unrolling
 from mcstudy.engine.program import build
@@ -14,7 +15,7 @@ from mcstudy.engine.threads import Unit, UnitResult, run_unit
 from mcstudy.engine.work import Work
 from mcstudy.plan import Cell, Plan, make_plan
 
-TRIALS = 35  # two packs of 16 lanes and a part of one; with fewer lanes, more of them
+TRIALS = 33  # two packs of 16 lanes and one more trial; with fewer lanes, more of them
 SHARED = {"name": "distance", "samples": "shared", "size": 50, "batch": 1}
 SHUFFLED = {"name": "distance", "samples": "trial", "size": 40, "batch": 1, "order": "shuffled"}
 FRESH = {"name": "distance", "samples": "fresh", "batch": 1}
@@ -32,7 +33,8 @@ def plan_of(hidden: list[int], task: dict[str, Any], every: int = 70, **sections
         "task": task,
         "network": {"hidden": hidden, "activation": "relu", "init": "he_normal", **sections.pop("network", {})},
         "train": {"optimizer": {"name": "sgd", "lr": 0.01}, "steps": 3 * every + 5, **sections.pop("train", {})},
-        "converge": {"loss": 1e-12, "every": every},
+        "converge": {"every": every, **(sections.pop("converge", {"loss": 1e-12}))},
+        "vary": sections.pop("vary", {}),
     }
     assert not sections
     return make_plan(walk.Study.model_validate(tables))
@@ -47,11 +49,16 @@ def trained(plan: Plan, unrolled: unrolling.Unrolled | None) -> tuple[UnitResult
 CASES: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
     "the widest": ([64, 64], FRESH, {}),
     "side by side": ([32, 32], SHUFFLED, {"train": {"loss": "huber"}}),
-    "odd widths, slopes kept": ([29, 31], SHARED, {"network": {"activation": "tanh"}}),
+    "odd widths, slopes kept": ([30, 31], SHARED, {"network": {"activation": "tanh"}}),
     "narrowing, no biases": ([64, 47], FRESH, {"network": {"activation": "leaky_relu", "bias": False}}),
     "widening": ([47, 64], SHARED, {"network": {"output": "sigmoid"}}),
     "float64": ([40, 32], SHUFFLED, {"train": {"precision": "float64"}}),
     "several outputs": ([32, 32], {"name": {"name": "amplitude", "n": 3}, "samples": "fresh", "batch": 1}, {}),
+    "labels": (
+        [48, 44],
+        {"name": "two_moons", "samples": "trial", "size": 40, "batch": 1},
+        {"train": {"loss": "binary_cross_entropy"}, "converge": {"accuracy": 1.0}},
+    ),
     "diverging": ([32, 32], FRESH, {"train": {"optimizer": {"name": "sgd", "lr": 3.0}}}),
 }
 
@@ -63,12 +70,36 @@ def test_they_give_the_same_bytes(name: str) -> None:
     usual, _ = trained(plan, None)
     own, made = trained(plan, unrolling.Unrolled({plan.cells[0].id}))
     assert made
-    assert np.isfinite(usual.trace[:, -1]).all() == (name != "diverging")
+    assert np.isfinite(usual.trace[:, 1]).all() == (name != "diverging")
     assert (usual.trace[:, 1] != usual.trace[:, 0]).any(axis=1).all()
-    for column, values in usual.rows.items():
-        np.testing.assert_array_equal(values, own.rows[column])
-    np.testing.assert_array_equal(usual.history, own.history)
-    np.testing.assert_array_equal(usual.trace, own.trace)
+    assert_same(usual, own)
+
+
+def assert_same(one: UnitResult, other: UnitResult) -> None:
+    for name, values in one.rows.items():
+        assert stored(values) == stored(other.rows[name]), name
+    assert stored(one.history) == stored(other.history)
+    assert stored(one.trace) == stored(other.trace)
+
+
+def test_a_group_has_both_kinds_of_cells() -> None:
+    plan = plan_of(
+        [3],
+        FRESH,
+        vary={
+            "network.hidden": [[3], [64, 64], [200], [32, 32]],
+            "optimizer": [{"name": name, "lr": 0.01} for name in ("sgd", "adam")],
+        },
+    )
+    made = build(plan.cells, plan.tables, unrolling.Unrolled({cell.id for cell in plan.cells[2:]}))
+    shapes = [plain.unit_shape(cell) is not None for cell in plan.cells]
+    assert shapes == [False, False, True, False, False, False, True, False]
+    assert [bool(address) for address in made.cell_table["unrolled_steps"]] == shapes
+    usual = build(plan.cells, plan.tables)
+    stop = np.zeros(1, np.int64)
+    found = (run_unit(Unit(each, 0, TRIALS), each.memory(), stop, traced=True) for each in (usual, made))
+    for one, other in zip(*found, strict=True):
+        assert_same(one, other)
 
 
 def shape_of(hidden: list[int], task: dict[str, Any] = FRESH, **sections: Any) -> Any:
@@ -80,6 +111,7 @@ def test_others_have_none() -> None:
     assert shape_of([64, 64]) is not None
     assert shape_of([64]) is None and shape_of([64, 64, 64]) is None
     assert shape_of([16, 16]) is None and shape_of([128, 128]) is None
+    assert shape_of([40, 40]) is None and shape_of([32, 64]) is None
     assert shape_of([64, 64], {**FRESH, "batch": 2}) is None
     assert shape_of([64, 64], {**SHUFFLED, "size": 8}) is None
     assert shape_of([64, 64], every=15) is None
@@ -99,3 +131,22 @@ def test_they_are_made_where_that_pays() -> None:
         assert unrolled.compiles(cell) is made
     work = Work(plan.cells, plan.tables, {cell.id: [(0, trials)]}, 1)
     assert next(work).program.cell_table["unrolled_steps"][0]
+
+
+def test_cells_that_cannot_have_them_do_not_count() -> None:
+    for levels in ([300, 10], [10, 300]):
+        plan = plan_of([64, 64], FRESH, vary={"converge.every": levels})
+        wide = [cell for cell in plan.cells if plain.unit_shape(cell)]
+        assert len(wide) == 1
+        seconds = unrolling.trial_nanoseconds(wide) * 1e-9
+        for share, made in ((0.7, []), (1.4, wide)):
+            trials = int(share * unrolling.WORTH_UNITS / seconds)
+            found = unrolling.worth_unrolling(plan.cells, {cell.id: trials for cell in plan.cells})
+            assert [cell for cell in plan.cells if found.compiles(cell)] == made
+
+
+def test_packs_of_several_registers_train_as_before(usual_packs: None) -> None:
+    plan = plan_of([64, 64], FRESH)
+    program = build(plan.cells, plan.tables, unrolling.Unrolled({plan.cells[0].id}))
+    if program.lanes != plain.unit_shape(plan.cells[0]).lanes:
+        assert not program.cell_table["unrolled_steps"][0]

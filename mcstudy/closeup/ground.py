@@ -130,7 +130,7 @@ def live_lines(program: Program, parameters: Array, ground: Ground, values: Arra
     corners = np.column_stack([ground.grid, np.ones(len(ground.grid))])
     flat, _ = np.linalg.qr(corners)
     with np.errstate(all="ignore"):
-        x, y = (units[:, :, k, None] * np.unique(ground.grid[:, k]) for k in (0, 1))
+        x, y = units[:, :, 0, None] * ground.grid[:SIDE, 0], units[:, :, 1, None] * ground.grid[::SIDE, 1]
         above = (x[:, :, None, :] + (y + units[:, :, 2, None])[:, :, :, None] > 0).reshape(*units.shape[:2], -1)
     share = above.mean(axis=2)
     inside = (share > LEAST_SIDE) & (share < 1 - LEAST_SIDE)

@@ -33,7 +33,7 @@ def link(layout: Layout, cells: Sequence[Cell], unrolled: Unrolled | None = None
     """Fill in the addresses of the loops that the cells of a layout use, and the constants of their task.
 
     Loops that were never used before are compiled here. Cells that are `unrolled` get kernels of their own, where
-    their networks are small enough.
+    that pays.
 
     Raises:
         StudyError: a function of a user's file cannot be compiled.

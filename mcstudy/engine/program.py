@@ -152,8 +152,8 @@ def build(cells: Sequence[Cell], tables: Mapping[str, Table], unrolled: Unrolled
     Args:
         cells: the cells.
         tables: the data of table tasks, by digest.
-        unrolled: the cells that are to have kernels of their own, where their networks are small enough. These are
-            faster, take time to compile, and give the same results.
+        unrolled: the cells that are to have kernels of their own, where that pays. These are faster,
+            take time to compile, and give the same results.
     """
     layout = lay_out(cells)
     link(layout, cells, unrolled)

@@ -24,14 +24,16 @@ from mcstudy.training.unit_shapes import Shape
 from mcstudy.training.unrolled import gradients_address, losses_address, steps_address, units_address
 
 MOST_WEIGHTS, MOST_STEPS_WEIGHTS = 100, 320
-"""Most weights of a network that has kernels of its own, for batches and losses and for steps on one sample each; the
-general ones are as fast for larger ones, whose own code would be too long for a processor's cache."""
+"""Most weights of a network whose kernels are written out, for batches and losses and for steps on one sample each; the
+general ones are as fast for larger ones, whose own code would be too long for a processor's cache. Of wide ones, some
+have steps that take one trial after the other, see `training.unit_shapes`."""
 
 WORTH_SECONDS, WORTH_WEIGHTS = 1.0, 80
 """Seconds of one core that the cost model must foresee, for kernels of their own to be compiled, and as many more for
 so many weights: compiling takes half of that, and then half of the time is saved, or a third of large networks."""
 WORTH_UNITS = 8.0
-"""Likewise, for kernels that train a wide network one trial after the other: three tenths of the time are saved."""
+"""Likewise, for kernels that train a wide network one trial after the other: they take a second to compile, and a tenth
+to a third of the time is saved."""
 LOADED_SECONDS = 0.1
 """Likewise, for kernels to be used that an earlier run has left on disk: loading takes a tenth of that."""
 
@@ -91,7 +93,7 @@ def _kind(cell: Cell) -> str:
     """Cells of one kind share their kernels."""
     train, task = cell.settings["train"], cell.settings["task"]
     ways = train["loss"]["name"], train["precision"], train["bias_update"], train["backward"], task["batch"] == 1
-    return repr((cell.layers, ways))
+    return repr((cell.layers, ways, unit_shape(cell)))
 
 
 def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) -> None:
@@ -102,7 +104,7 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
     loss = LOSSES[cell.settings["train"]["loss"]["name"]]
     special = any(layer.trained or draws(layer) for layer in cell.layers)
     shape = unit_shape(cell) if row["fused"] else None
-    if shape is not None and shape.lanes != layout.lanes:
+    if shape is not None and shape.lanes != layout.lanes:  # a register is not all of a pack
         shape = None
     most = MOST_STEPS_WEIGHTS if row["fused"] else MOST_WEIGHTS
     if loss.joint or special or (shape is None and _weights(cell) > most):
@@ -137,7 +139,7 @@ def _addresses(
 
     fused, labels, learned, evaluated, _, shape = ways
     found = {}
-    if shape is not None:
+    if shape is not None:  # too wide for the others
         training = _network(cell, made, learned)
         return {"unrolled_steps": address("units", partial(units_address, shape), training)}
     if fused:

@@ -65,7 +65,7 @@ CELL = np.dtype(
         ("slots", np.int64),  # address of the optimizer's state: `slot_count` × `count` packs
         ("slot_count", np.int64),
         ("snapshot", np.int64),  # address of parameters and slots at the last check, or -1
-        ("gradients", np.int64),  # address of `count` packs
+        ("gradients", np.int64),  # address of `count` packs, or more: room for `training.unit_shapes`
         ("targets", np.int64),  # address of outputs × tile packs
         ("tile", np.int64),  # samples that pass through the network together
         ("grid", np.int64),  # first row of the cell's grid axes, or -1

@@ -76,6 +76,10 @@ class Lines:
         """An integer that is known now."""
         return ir.Constant(_INT64, value)
 
+    def plus(self, value: Any, number: int) -> Any:
+        """An integer and one that is known now, added up."""
+        return self._builder.add(value, self.integer(number))
+
     def index(self, start: Any, step: Any, times: int) -> Any:
         """``start + step * times``, of integers."""
         return self._builder.add(start, self._builder.mul(step, self.integer(times)))

@@ -55,8 +55,26 @@ def _crc(folder: Path, place: str, content: bytes | memoryview) -> int:
 
 def history(path: Path, steps: NDArray[Any], losses: NDArray[Any]) -> memoryview:
     """The bytes of a file of losses (trials, checks) at some steps (checks,)."""
-    told = {_STEPS: " ".join(map(str, steps.tolist())), _SUM: f"{_history_crc(path, steps, losses):08x}"}
+    told = {_STEPS: _runs(steps), _SUM: f"{_history_crc(path, steps, losses):08x}"}
     return _file({"loss": pa.array(losses.reshape(-1))}, max(1, losses.size), True, told)
+
+
+def _runs(steps: NDArray[Any]) -> str:
+    """Steps as text: the first, then each run of equal differences, as in ``0 20x5 15x1``; most are a few words."""
+    if not len(steps):
+        return ""
+    apart = np.diff(steps)
+    starts = np.flatnonzero(np.diff(apart, prepend=-1))
+    lengths = np.diff(starts, append=len(apart))
+    return " ".join([str(steps[0]), *(f"{apart[at]}x{n}" for at, n in zip(starts, lengths, strict=True))])
+
+
+def _steps(runs: str) -> NDArray[np.int32]:
+    """What `_runs` makes text of."""
+    first, *others = runs.split()
+    pairs = np.array([run.split("x") for run in others], np.int64).reshape(-1, 2)
+    steps = np.cumsum(np.concatenate([[int(first)], np.repeat(pairs[:, 0], pairs[:, 1])]))
+    return np.asarray(steps, np.int32)
 
 
 def _history_crc(path: Path, steps: NDArray[Any], losses: NDArray[Any]) -> int:
@@ -89,7 +107,7 @@ def read_history(path: Path) -> History | None:
 
 def _alone(table: pa.Table, told: bytes) -> History:
     """A history whose steps are told by its metadata."""
-    steps = np.array(told.split(), np.int32)
+    steps = _steps(told.decode())
     return steps, table.column("loss").to_numpy().reshape(-1, len(steps))
 
 

@@ -1,9 +1,10 @@
-"""Kernels of a single small network, compiled for its sizes and activations: no loop is left within a sample.
+"""Kernels of a single network, compiled for its sizes and activations.
 
 They do what the general kernels of `steps`, `network` and `checks` do, operation by operation and in the same order,
-so results have the same bytes; but sums stay in registers, activations are part of the code, and parameters lie at
-fixed addresses. A pack is trained slice by slice: a slice is a register, and the slices of a pack are independent, so a
-processor works on several of them at a time.
+so results have the same bytes; but sums stay in registers, and activations are part of the code. In those of a small
+network no loop is left within a sample, and parameters lie at fixed addresses. A pack is trained slice by slice: a
+slice is a register, and the slices of a pack are independent, so a processor works on several of them at a time. For
+wide networks see `training.unrolled_units`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from mcstudy.kernels.layout import LEAKY_RELU, OTHER, RELU
 from mcstudy.kernels.lines import Lines
 
 Grid = list[list[Any]]
-"""A value for each unit of a layer and each sample that passes through the network at the same time."""
+"""A value for each unit of a layer and each sample that passes through the network at the same time; in
+`training.unit_trials`, for each trial and each pack of a layer's units."""
 
 
 SEVERAL = 4
@@ -94,7 +96,7 @@ class Network:
 class Passes:
     """Writes the passes of a few samples through a network, for one slice.
 
-    `numbers` has the loss's parameter, then two of each layer's activation.
+    `numbers` has the loss's parameter, then two of each layer's activation (then what `training.unit_trials` needs).
     """
 
     def __init__(self, network: Network, code: Lines, numbers: Any, parameters: Any) -> None:

@@ -8,8 +8,9 @@ MOST_BYTES = 52 * 1024
 """Bytes of weights, both copies of them, that a first-level cache of 48 KiB serves well."""
 MOST_REGISTERS = 6
 """Sums of a layer, of trials that are trained side by side."""
-LEAST_UNITS, LEAST_FILLED = 28, 0.75
-"""Units of a layer, and share of lanes with a unit, from which on this pays."""
+LEAST_UNITS, LEAST_FILLED, LEAST_SQUARE = 30, 0.75, 0.7
+"""Units of a layer, share of lanes with a unit, and units of the narrower layer over those of the wider one, from which
+on this pays."""
 MOST_INPUTS, MOST_OUTPUTS = 16, 4
 """Of networks whose code does not become long."""
 LEAST_STEPS = 16
@@ -43,8 +44,10 @@ class Shape:
         """Whether one trial after the other is faster than all of a pack at once; measured."""
         units = min(self.first, self.second)
         filled = self.first * self.second / (self.packs[0] * self.packs[1] * self.lanes**2)
+        square = units / max(self.first, self.second)
         small = self.inputs <= MOST_INPUTS and self.outputs <= MOST_OUTPUTS
-        return small and units >= LEAST_UNITS and filled >= LEAST_FILLED and self._bytes <= MOST_BYTES
+        full = units >= LEAST_UNITS and filled >= LEAST_FILLED and square >= LEAST_SQUARE
+        return small and full and self._bytes <= MOST_BYTES
 
     @property
     def _bytes(self) -> int:

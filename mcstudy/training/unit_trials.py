@@ -13,20 +13,23 @@ from mcstudy.training.unit_shapes import Shape
 class Trials(Passes):
     """Writes code for some trials side by side.
 
-    A `Grid` has a row for each of these trials, of the packs that the units of a layer fill.
+    A `Grid` has a row for each of these trials, of the packs that the units of a layer fill. Lanes of the last pack
+    that have no unit hold some numbers or other, which go nowhere: they are never `single`, and only those are what
+    the lanes of another layer are made of.
+
+    `move` is for all trials of the pack; all else is for those that `begin` has chosen.
     """
 
     def __init__(self, network: Network, shape: Shape, code: Lines, numbers: Any, parameters: Any) -> None:
         super().__init__(network, code, numbers, parameters)
         self.shape, self._start = shape, parameters
         self.zero = code.number(0.0)
+        self.first_lane: Any = None
+        self.kept: list[Any] = []
+        self._used: list[Any] = []
         behind = code.whole(code.item(numbers, code.integer(1 + 2 * len(network.layers))))
         self._all = code.index(parameters, behind, 1)
-        self._work = self.further(self._all, shape.lanes * shape.places["end"])
-
-    def further(self, start: Any, packs: int) -> Any:
-        """The address so many packs further on."""
-        return self.code.index(start, self.code.integer(1), packs)
+        self._work = self.code.plus(self._all, shape.lanes * shape.places["end"])
 
     def move(self, back: bool) -> None:
         """Turn the parameters of the pack, unit by unit, into those of its trials, trial by trial, or back."""
@@ -36,8 +39,8 @@ class Trials(Passes):
         def layer(i: int, units: int, name: str, step: int, width: int) -> None:
             def row(first: Any, _: int) -> None:
                 # The first layer lies by columns: an input's weights to all units, which is where rows end.
-                source = code.index(self.further(self._start, starts[i]), first, 1 if i == 0 else units)
-                self._turn(source, step, units, code.index(self.further(self._all, at[name]), first, width), back)
+                source = code.index(self.code.plus(self._start, starts[i]), first, 1 if i == 0 else units)
+                self._turn(source, step, units, code.index(self.code.plus(self._all, at[name]), first, width), back)
 
             code.loop(layers[i].inputs if i == 0 else layers[i].outputs, 1, row)
 
@@ -46,12 +49,12 @@ class Trials(Passes):
         layer(2, shape.second, "head", 1, two)
         for i, name in ((0, "first_biases"), (1, "second_biases")):
             if layers[i].biased:
-                source = self.further(self._start, starts[i] + layers[i].weights)
-                self._turn(source, 1, layers[i].outputs, self.further(self._all, at[name]), back)
+                source = self.code.plus(self._start, starts[i] + layers[i].weights)
+                self._turn(source, 1, layers[i].outputs, self.code.plus(self._all, at[name]), back)
         if layers[2].biased:
             for o in range(shape.outputs):
-                source = code.place(self.further(self._start, starts[2] + layers[2].weights + o))
-                places = [code.place(self.further(target, at["head_biases"] + o)) for target in self._each()]
+                source = code.place(self.code.plus(self._start, starts[2] + layers[2].weights + o))
+                places = [code.place(self.code.plus(target, at["head_biases"] + o)) for target in self._each()]
                 if back:
                     code.store(source, 0, code.packed([code.load(place) for place in places]))
                 else:
@@ -61,7 +64,7 @@ class Trials(Passes):
 
     def _each(self) -> list[Any]:
         """Where each trial of the pack begins."""
-        return [self.further(self._all, lane * self.shape.places["end"]) for lane in range(self.shape.lanes)]
+        return [self.code.plus(self._all, lane * self.shape.places["end"]) for lane in range(self.shape.lanes)]
 
     def _turn(self, source: Any, step: int, units: int, target: Any, back: bool) -> None:
         """Move numbers of so many units between packs of trials and packs of units, of the trial at `target` and on."""
@@ -69,7 +72,7 @@ class Trials(Passes):
 
         def block(first: Any, number: int) -> None:
             mine = code.place(code.index(source, first, step * lanes))
-            places = [code.place(self.further(code.index(target, first, 1), lane * apart)) for lane in range(lanes)]
+            places = [code.place(self.code.plus(code.index(target, first, 1), lane * apart)) for lane in range(lanes)]
             if back:
                 for unit, value in enumerate(code.turned([code.load(place) for place in places], number)):
                     code.store(mine, unit * step, value)
@@ -92,12 +95,12 @@ class Trials(Passes):
         shape, code, (one, two) = self.shape, self.code, self.shape.packs
         self.first_lane = first
         self.kept = [
-            code.index(self.further(self._all, q * shape.places["end"]), first, shape.places["end"])
+            code.index(self.code.plus(self._all, q * shape.places["end"]), first, shape.places["end"])
             for q in range(shape.beside)
         ]
-        self._used = [self.further(self._work, q * shape.working["end"]) for q in range(shape.beside)]
+        self._used = [self.code.plus(self._work, q * shape.working["end"]) for q in range(shape.beside)]
         for kept, used in zip(self.kept, self._used, strict=True):
-            rows, columns = self.further(kept, shape.places["rows"]), self.further(used, shape.working["columns"])
+            rows, columns = self.code.plus(kept, shape.places["rows"]), self.code.plus(used, shape.working["columns"])
 
             def block(i: Any, units: int, rows: Any = rows, columns: Any = columns) -> None:
                 def square(j: Any, inputs: int) -> None:
@@ -133,7 +136,7 @@ class Trials(Passes):
         if name in self.shape.working:
             starts, places = self._used, self.shape.working
         index = self.code.integer(index) if isinstance(index, int) else index
-        return [self.code.index(self.further(start, places[name]), index, width) for start in starts]
+        return [self.code.index(self.code.plus(start, places[name]), index, width) for start in starts]
 
     def single(self, name: str, row: Any, width: int, unit: Any) -> list[Any]:
         """The number of one unit in a row of each trial, repeated."""

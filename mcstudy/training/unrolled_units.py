@@ -161,7 +161,7 @@ class _Steps(Trials):
         code, at = self.code, self.code.index(place, columns, column)
         if self.network.table:
             return [code.repeated(code.item(table, at))] * len(self.kept)
-        return [code.spread(at, self.further(self.first_lane, q)) for q in range(len(self.kept))]
+        return [code.spread(at, self.code.plus(self.first_lane, q)) for q in range(len(self.kept))]
 
     def _forth(self, now: Any, before: Any) -> tuple[Grid, Grid]:
         """Values and slopes of the second layer."""
@@ -171,7 +171,7 @@ class _Steps(Trials):
 
         def some(first: Any, number: int) -> None:
             for u in range(number):
-                j = self.further(first, u)
+                j = self.code.plus(first, u)
                 if u == 0:
                     weights = self._update_column(j, self.single("values", before, one, j), errors)
                 else:
@@ -189,7 +189,7 @@ class _Steps(Trials):
 
         def some(first: Any, number: int) -> None:
             for u in range(number):
-                i = self.further(first, u)
+                i = self.code.plus(first, u)
                 weights = [self.single("head", o, two, i) for o in range(shape.outputs)]
                 turned = [list(row) for row in zip(*weights, strict=True)]
                 self._set(sums, self._plus(self.single("upper", 0, two, i), turned, self._values_of(sums)))
@@ -214,12 +214,12 @@ class _Steps(Trials):
         def both(first: Any, number: int) -> None:
             row(first)
             if number > 1:
-                row(self.further(first, 1))
-                column(self.further(first, 1))
+                row(self.code.plus(first, 1))
+                column(self.code.plus(first, 1))
 
         common = min(shape.first, shape.second)
         code.loop(common, 2, both)
-        code.loop(shape.second - common, 1, lambda i, _: row(self.further(i, common)))
+        code.loop(shape.second - common, 1, lambda i, _: row(self.code.plus(i, common)))
         pairs = common // 2
         code.loop(shape.first // 2 - pairs, 1, lambda t, _: column(code.index(code.integer(2 * pairs + 1), t, 2)))
         return self._values_of(sums)
