@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-import threading
-from concurrent.futures import CancelledError
 from functools import cache
 from typing import Any
 
@@ -16,9 +13,8 @@ from test_report import assert_legible
 
 import mcstudy
 from mcstudy import figures, report, statistics
-from mcstudy.closeup import CLOSEUPS, Look, Looking
+from mcstudy.closeup import CLOSEUPS, Look
 from mcstudy.closeup.basins import NOWHERE
-from mcstudy.closeup.sample import train_sample
 from mcstudy.closeup.short import short_names
 from mcstudy.closeup.starts import Count, Signs, Starts
 from mcstudy.engine.measure import losses, starts
@@ -363,40 +359,3 @@ def test_all_of_it_comes_into_the_report(tmp_path: Any) -> None:
     report.write(seen.plan, seen.store, tmp_path)
     assert pages == {path.name: path.read_bytes() for path in (tmp_path / "figures").iterdir()}
     assert len(OUTCOMES) == len(style.OUTCOME_STYLES)
-
-
-def test_they_are_made_on_another_thread() -> None:
-    threads: list[int] = []
-
-    def one(seen: Look) -> Any:
-        threads.append(threading.get_ident())
-        return CLOSEUPS["paths"](seen)
-
-    def wrong(seen: Look) -> Any:
-        raise ValueError("nothing to be seen")
-
-    with Looking(look("unit"), {"one": one, "wrong": wrong}) as looking:
-        assert looking["one"].cells == CLOSEUPS["paths"](look("unit")).cells
-        with pytest.raises(ValueError, match="nothing to be seen"):
-            looking["wrong"]
-    assert threads != [threading.get_ident()]
-
-
-def test_a_failure_beside_them_ends_their_training() -> None:
-    seen = dataclasses.replace(look("unit"), stop=np.zeros(1, np.int64), _samples={})
-    begun, met = threading.Event(), []
-
-    def samples(seen: Look) -> Any:
-        begun.set()
-        program = build(seen.plan.cells[:1], seen.plan.tables)
-        try:
-            while True:
-                train_sample(program, np.arange(8), seen.stop)
-        except CancelledError as error:
-            met.append(error)
-            raise
-
-    with pytest.raises(KeyboardInterrupt), Looking(seen, {"samples": samples, "never": samples}):
-        begun.wait()
-        raise KeyboardInterrupt
-    assert len(met) == 1

@@ -7,9 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mcstudy.closeup.sample import Sample, Writing, can_sample, take_sample
 
 if TYPE_CHECKING:
@@ -69,7 +66,6 @@ class Look:
         trials: how many of each cell are reported.
         rates: as `mcstudy.statistics.rates` returns them.
         writing: keeps samples in the store while others are looked at; without it they are waited for.
-        stop: an array of one number; other than 0, samples are not trained to their end.
     """
 
     plan: Plan
@@ -77,7 +73,6 @@ class Look:
     trials: Trials
     rates: pd.DataFrame
     writing: Writing | None = None
-    stop: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64), repr=False)
     _samples: dict[str, Sample] = field(default_factory=dict, repr=False)
 
     def count(self, cell: Cell) -> int:
@@ -92,7 +87,7 @@ class Look:
         """The sample of a cell."""
         if cell.id not in self._samples:
             write = None if self.writing is None else self.writing.write
-            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.count(cell), write, self.stop)
+            self._samples[cell.id] = take_sample(cell, self.plan.tables, self.store, self.count(cell), write)
         return self._samples[cell.id]
 
     def has_data(self, cell: Cell) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,7 +119,6 @@ def take_sample(
     store: Store,
     trials: int,
     write: Callable[[str, Mapping[str, Array]], None] | None = None,
-    stop: NDArray[np.int64] | None = None,
 ) -> Sample:
     """The sample of a cell, from the store where it has one, else trained again and kept there.
 
@@ -129,11 +128,9 @@ def take_sample(
         store: of the run.
         trials: how many trials of the cell are reported.
         write: instead of the store's `write_sample`.
-        stop: as `train_sample` takes it.
 
     Raises:
         RunError: the store refuses it.
-        CancelledError: as `train_sample`.
     """
     from mcstudy.engine.program import build, check_steps
 
@@ -142,7 +139,7 @@ def take_sample(
     count = len(numbers)
     kept = store.read_sample(cell.id)
     if kept is None or set(kept) != set(_KEPT) or not np.array_equal(kept["trial"][:count], numbers):
-        kept = train_sample(program, numbers, stop)
+        kept = train_sample(program, numbers)
         (write or store.write_sample)(cell.id, kept)
     first = {name: kept[name][:count] for name in _KEPT}
     steps = check_steps(cell)
@@ -153,27 +150,21 @@ def take_sample(
 _KEPT: Final = ("trial", "outcome", "steps", "loss", "parameters")
 
 
-def train_sample(program: Program, numbers: Array, stop: NDArray[np.int64] | None = None) -> dict[str, Array]:
+def train_sample(program: Program, numbers: Array) -> dict[str, Array]:
     """Train some trials, a few at a time on each core, and keep what is to be known of them, by name.
 
-    Ctrl-C is heard in between, and so is another thread that sets `stop`, an array of one number.
-
-    Raises:
-        CancelledError: `stop` is set.
+    Ctrl-C is heard in between.
     """
     from mcstudy.engine.threads import Unit, available_threads, run_unit
 
     pieces = [numbers[start : start + program.lanes] for start in range(0, len(numbers), program.lanes)]
-    stop, own = np.zeros(1, np.int64) if stop is None else stop, threading.local()
+    stop, own = np.zeros(1, np.int64), threading.local()
 
     def trained(piece: Array) -> tuple[Array, ...]:
         if not hasattr(own, "memory"):
             own.memory = program.memory()
         unit = Unit(program, int(piece[0]), int(piece[-1]) + 1, piece)
-        results = run_unit(unit, own.memory, stop, traced=True)
-        if stop[0]:
-            raise CancelledError
-        [result] = results
+        [result] = run_unit(unit, own.memory, stop, traced=True)
         return result.rows["trial"], result.rows["outcome"], result.rows["steps"], result.history, result.trace
 
     with ThreadPoolExecutor(min(len(pieces), available_threads())) as pool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import files, statistics
-from mcstudy.closeup import CLOSEUPS, Look, Looking, Writing
+from mcstudy.closeup import CLOSEUPS, Look, Writing
 from mcstudy.errors import RunError
 from mcstudy.figures import FIGURES, draw
 from mcstudy.report.build import build
@@ -58,15 +58,11 @@ def write(
         RunError: trials are missing, or the folder cannot be written to.
     """
     frames = collect(plan, store, trials, tallies, losses)
-    early, images = plan.study.study.until is not None, {}
-    # Its own copy of the rates: frames are not made for two threads.
-    look = Look(plan, store, trials, frames["rates"].copy(), writing := Writing(store))
-    with writing, Looking(look, CLOSEUPS) as looking:
-        for name, drawing in sorted(FIGURES.items(), key=lambda one: one[1].frame in CLOSEUPS):
-            frame = looking[drawing.frame] if drawing.frame in CLOSEUPS else frames[drawing.frame]
-            images[name] = draw(drawing, frame, plan.keys, early)
-        frames |= {name: looking[name] for name in CLOSEUPS}
-    images = {name: images[name] for name in FIGURES}
+    with Writing(store) as writing:
+        look = Look(plan, store, trials, frames["rates"], writing)
+        frames |= {name: made(look) for name, made in CLOSEUPS.items()}
+        early = plan.study.study.until is not None
+        images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
     asked = trials if isinstance(trials, int) else plan.study.trials
     document = build(plan, frames, images, asked)
     path = Path(folder)

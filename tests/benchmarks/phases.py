@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import Any
 
 PHASES = ("training", "drawing", "loading kernels", "looking closely", "everything else")
-"""In everything else: planning, storing, adding up, statistics, words, and importing mcstudy itself. Looking closely is
-the wait for it: most of it is done on another thread, while figures are drawn."""
+"""In everything else: planning, storing, adding up, statistics, words, and importing mcstudy itself."""
 
 
 def main() -> None:
@@ -55,18 +54,21 @@ def _command() -> None:
 
 def _watch(spent: dict[str, float]) -> None:
     """Have the phases add what they take."""
-    from mcstudy import report
-    from mcstudy.closeup import Looking
+    from mcstudy import closeup, report
+    from mcstudy.closeup import sample
     from mcstudy.engine import run, threads
     from mcstudy.engine.threads import Unit
 
-    def timed(function: Callable[..., Any], phase: str) -> Callable[..., Any]:
+    def timed(function: Callable[..., Any], phase: str, within: str | None = None) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             start = time.perf_counter()
             try:
                 return function(*arguments, **named)
             finally:
-                spent[phase] += time.perf_counter() - start
+                took = time.perf_counter() - start
+                spent[phase] += took
+                if within is not None:
+                    spent[within] -= took
 
         return call
 
@@ -83,13 +85,16 @@ def _watch(spent: dict[str, float]) -> None:
                 loaded.set()
         return run_unit(unit, memory, stop, traced)
 
-    def watch(module: Any, name: str, phase: str) -> None:
-        setattr(module, name, timed(getattr(module, name), phase))
+    def watch(module: Any, name: str, phase: str, within: str | None = None) -> None:
+        setattr(module, name, timed(getattr(module, name), phase, within))
 
     threads.__dict__["run_unit"] = first_loaded
     watch(run, "run_units", "training")
     watch(report, "draw", "drawing")
-    watch(Looking, "__getitem__", "looking closely")
+    # What is looked at closely is trained once more, with all that happens on the way.
+    watch(sample, "train_sample", "training", within="looking closely")
+    for name, made in list(closeup.CLOSEUPS.items()):
+        closeup.CLOSEUPS[name] = timed(made, "looking closely")
 
 
 if __name__ == "__main__":
