@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 import walk
-from test_unrolled import stored
+from test_unrolled import assert_equal, trained
 
 from mcstudy.engine import plain, unrolling
 from mcstudy.engine.program import build
-from mcstudy.engine.threads import Unit, UnitResult, run_unit
 from mcstudy.engine.work import Work
 from mcstudy.plan import Cell, Plan, make_plan
 
@@ -40,12 +39,6 @@ def plan_of(hidden: list[int], task: dict[str, Any], every: int = 70, **sections
     return make_plan(walk.Study.model_validate(tables))
 
 
-def trained(plan: Plan, unrolled: unrolling.Unrolled | None) -> tuple[UnitResult, bool]:
-    program = build(plan.cells, plan.tables, unrolled)
-    [result] = run_unit(Unit(program, 0, TRIALS), program.memory(), np.zeros(1, np.int64), traced=True)
-    return result, bool(program.cell_table["unrolled_steps"][0])
-
-
 CASES: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
     "the widest": ([64, 64], FRESH, {}),
     "side by side": ([32, 32], SHUFFLED, {"train": {"loss": "huber"}}),
@@ -67,19 +60,12 @@ CASES: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
 def test_they_give_the_same_bytes(name: str) -> None:
     hidden, task, sections = CASES[name]
     plan = plan_of(hidden, task, **{key: dict(value) for key, value in sections.items()})
-    usual, _ = trained(plan, None)
-    own, made = trained(plan, unrolling.Unrolled({plan.cells[0].id}))
-    assert made
+    kernels = unrolling.Unrolled({plan.cells[0].id})
+    assert build(plan.cells, plan.tables, kernels).cell_table["unrolled_steps"][0]
+    [usual], [own] = (trained(plan, plan.cells, each, TRIALS) for each in (None, kernels))
     assert np.isfinite(usual.trace[:, 1]).all() == (name != "diverging")
     assert (usual.trace[:, 1] != usual.trace[:, 0]).any(axis=1).all()
-    assert_same(usual, own)
-
-
-def assert_same(one: UnitResult, other: UnitResult) -> None:
-    for name, values in one.rows.items():
-        assert stored(values) == stored(other.rows[name]), name
-    assert stored(one.history) == stored(other.history)
-    assert stored(one.trace) == stored(other.trace)
+    assert_equal(usual, own)
 
 
 def test_a_group_has_both_kinds_of_cells() -> None:
@@ -91,15 +77,14 @@ def test_a_group_has_both_kinds_of_cells() -> None:
             "optimizer": [{"name": name, "lr": 0.01} for name in ("sgd", "adam")],
         },
     )
-    made = build(plan.cells, plan.tables, unrolling.Unrolled({cell.id for cell in plan.cells[2:]}))
+    kernels = unrolling.Unrolled({cell.id for cell in plan.cells[2:]})
+    made = build(plan.cells, plan.tables, kernels)
     shapes = [plain.unit_shape(cell) is not None for cell in plan.cells]
     assert shapes == [False, False, True, False, False, False, True, False]
     assert [bool(address) for address in made.cell_table["unrolled_steps"]] == shapes
-    usual = build(plan.cells, plan.tables)
-    stop = np.zeros(1, np.int64)
-    found = (run_unit(Unit(each, 0, TRIALS), each.memory(), stop, traced=True) for each in (usual, made))
-    for one, other in zip(*found, strict=True):
-        assert_same(one, other)
+    found = (trained(plan, plan.cells, each, TRIALS) for each in (None, kernels))
+    for usual, own in zip(*found, strict=True):
+        assert_equal(usual, own)
 
 
 def shape_of(hidden: list[int], task: dict[str, Any] = FRESH, **sections: Any) -> Any:
@@ -148,5 +133,5 @@ def test_cells_that_cannot_have_them_do_not_count() -> None:
 def test_packs_of_several_registers_train_as_before(usual_packs: None) -> None:
     plan = plan_of([64, 64], FRESH)
     program = build(plan.cells, plan.tables, unrolling.Unrolled({plan.cells[0].id}))
-    if program.lanes != plain.unit_shape(plan.cells[0]).lanes:
-        assert not program.cell_table["unrolled_steps"][0]
+    shape = plain.unit_shape(plan.cells[0])
+    assert shape is not None and bool(program.cell_table["unrolled_steps"][0]) == (program.lanes == shape.lanes)

@@ -24,9 +24,11 @@ USUAL = {"activations, float32", "ways, sequential, float32", "tasks, trial, flo
 MOST_CELLS = 6
 
 
-def trained(plan: Plan, cells: tuple[Cell, ...], unrolled: unrolling.Unrolled | None) -> list[UnitResult]:
+def trained(
+    plan: Plan, cells: tuple[Cell, ...], unrolled: unrolling.Unrolled | None, trials: int = TRIALS
+) -> list[UnitResult]:
     program = build(cells, plan.tables, unrolled)
-    return run_unit(Unit(program, 0, TRIALS), program.memory(), np.zeros(1, np.int64), traced=True)
+    return run_unit(Unit(program, 0, trials), program.memory(), np.zeros(1, np.int64), traced=True)
 
 
 def stored(values: np.ndarray) -> bytes:
@@ -34,6 +36,13 @@ def stored(values: np.ndarray) -> bytes:
     if values.dtype.kind == "f":
         values = np.where(np.isnan(values), values.dtype.type(np.nan), values)
     return values.tobytes()
+
+
+def assert_equal(usual: UnitResult, own: UnitResult) -> None:
+    for name, column in usual.rows.items():
+        assert stored(column) == stored(own.rows[name]), (own.cell.label, name)
+    assert stored(usual.history) == stored(own.history)
+    assert stored(usual.trace) == stored(own.trace)
 
 
 def assert_same(plan: Plan, most: int) -> set[str]:
@@ -44,10 +53,7 @@ def assert_same(plan: Plan, most: int) -> set[str]:
         [table] = [build(group, plan.tables, unrolled).cell_table]
         met |= {name for name in ADDRESSES if np.any(table[name])}
         for usual, own in zip(trained(plan, group, None), trained(plan, group, unrolled), strict=True):
-            for name, column in usual.rows.items():
-                assert stored(column) == stored(own.rows[name]), (own.cell.label, name)
-            assert stored(usual.history) == stored(own.history)
-            assert stored(usual.trace) == stored(own.trace)
+            assert_equal(usual, own)
     return met
 
 

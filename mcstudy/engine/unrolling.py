@@ -114,7 +114,8 @@ def unroll(layout: Layout, cell: Cell, row: dict[str, Any], unrolled: Unrolled) 
     layout.numbers.append(row["loss_a"])
     for layer in made:
         layout.numbers.extend((layer["a"], layer["b"]))
-    layout.numbers.append(row["gradients"] - row["parameters"])
+    if shape is not None:
+        layout.numbers.append(row["gradients"] - row["parameters"])  # where its room begins
     group = layout.group[0]
     learned = bool(group["source"] == TABLE and not group["shuffled"] and not group["spread"])
     ways = row["fused"], row["labels"], learned, bool(group["source"] != TRIAL), layout.lanes, shape

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 
 from mcstudy import jit
-from mcstudy.kernels.functions import lower_fma
+from mcstudy.kernels.functions import lower_as_written, lower_fma
 from mcstudy.kernels.memory import load_pack, store_pack
 from mcstudy.kernels.types import Pack, pack_of
 
@@ -85,8 +84,7 @@ def as_written(typingctx):  # type: ignore[no-untyped-def]
     """
 
     def codegen(context, builder, sig, args):  # type: ignore[no-untyped-def]
-        nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
-        builder.call(nothing, [], attrs="convergent")
+        lower_as_written(builder)
         return context.get_dummy_value()
 
     return types.void(), codegen

@@ -24,6 +24,12 @@ def lower_fma(builder: Any, pack: Any, args: Any) -> Any:
     return _llvm_call(builder, "fma", pack, args)
 
 
+def lower_as_written(builder: Any) -> None:
+    """Lower what keeps LLVM from unrolling the loop that it stands in."""
+    nothing = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
+    builder.call(nothing, [], attrs="convergent")
+
+
 @intrinsic
 def fma(typingctx, a, b, c):  # type: ignore[no-untyped-def]
     """``a * b + c`` rounded once. Numbers are repeated over the lanes; at least one argument is a pack."""

@@ -10,7 +10,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from mcstudy import jit
-from mcstudy.kernels.functions import lower_tiny
+from mcstudy.kernels.functions import lower_as_written, lower_fma, lower_tiny
 from mcstudy.kernels.memory import load_pack, store_pack
 from mcstudy.kernels.slices import slice_lanes
 from mcstudy.kernels.types import Pack, Pointer, pack_of, scalar_type, splat, vector_type
@@ -100,9 +100,7 @@ class Lines:
 
     def fma(self, a: Any, b: Any, c: Any) -> Any:
         """``a * b + c`` rounded once."""
-        name = f"llvm.fma.v{self.pack.lanes}f{self.pack.element.bitwidth}"
-        kind = ir.FunctionType(self._vector, [self._vector] * 3)
-        return self._builder.call(cgutils.get_or_insert_function(self._builder.module, kind, name), [a, b, c])
+        return lower_fma(self._builder, self.pack, (a, b, c))
 
     def add(self, a: Any, b: Any) -> Any:
         """``a + b``."""
@@ -194,8 +192,7 @@ class Lines:
         """As `stretches`, of a number that is known now; the compiler leaves the loop as it is."""
 
         def once(first: Any, number: int) -> None:
-            as_it_is = ir.InlineAsm(ir.FunctionType(ir.VoidType(), []), "", "", side_effect=True)
-            self._builder.call(as_it_is, [], attrs="convergent")
+            lower_as_written(self._builder)
             body(first, number)
 
         whole = count // together

@@ -115,6 +115,11 @@ class _Rows(NamedTuple):
     lengths: NDArray[np.intp]
     tail: Array
 
+    @property
+    def starts(self) -> NDArray[np.intp]:
+        """(rows,) where each row's atoms begin."""
+        return np.asarray(np.cumsum(self.lengths) - self.lengths)
+
     def only(self, rows: NDArray[np.bool_]) -> _Rows:
         """Some of the rows."""
         atoms = np.repeat(rows, self.lengths)
@@ -188,18 +193,17 @@ def simultaneous(ends: Ends, cuts: Array, most: float) -> float:
 
 def _quantile(rows: _Rows) -> Array:
     """The quantile of Σ w G / Σ x G of a normal score, with gamma variables G of the shapes `weight`, for each row."""
-    starts = np.cumsum(rows.lengths) - rows.lengths
-    have = np.add.reduceat(rows.weight * rows.success, starts)
-    used = np.add.reduceat(rows.weight * rows.spent, starts)
+    have = np.add.reduceat(rows.weight * rows.success, rows.starts)
+    used = np.add.reduceat(rows.weight * rows.spent, rows.starts)
     found = np.where(have > 0, 0.0, np.inf)
-    places = np.flatnonzero((have > 0) & (used > 0))
+    sought = (have > 0) & (used > 0)
+    places = np.flatnonzero(sought)
     if not len(places):
         return found
-    rows = rows.only((have > 0) & (used > 0))
-    starts = np.cumsum(rows.lengths) - rows.lengths
+    rows = rows.only(sought)
     center = np.log(used[places] / have[places])
     z = rows.spent / np.repeat(np.exp(center), rows.lengths) - rows.success
-    error = np.sqrt(np.add.reduceat(rows.weight * z * z, starts)) / have[places]
+    error = np.sqrt(np.add.reduceat(rows.weight * z * z, rows.starts)) / have[places]
     # The score is close to (distance / error), so a secant from there is soon at the end.
     before, last = np.zeros((2, len(places)))
     now = np.minimum(np.abs(rows.tail) * error, 3.0)
@@ -227,8 +231,7 @@ def _score(rows: _Rows, log_ratio: Array, start: Array) -> tuple[Array, Array]:
     The cumulant function is K(s) = -Σ weight log(1 - s z); it has its least value where K' = 0, which Newton's method,
     damped as for a self-concordant function, finds: soon from the saddlepoint of a ratio nearby, else from 0.
     """
-    lengths, weight = rows.lengths, rows.weight
-    starts = np.cumsum(lengths) - lengths
+    lengths, starts, weight = rows.lengths, rows.starts, rows.weight
     z = rows.spent / np.repeat(np.exp(log_ratio), lengths) - rows.success
     s = np.where(np.maximum.reduceat(np.repeat(start, lengths) * z, starts) < _INSIDE, start, 0.0)
     for _ in range(_NEWTON):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from mcstudy import jit
 from mcstudy.kernels.lines import Lines, lines
@@ -30,38 +30,42 @@ def steps_loop(network: Network) -> Callable[..., None]:
     """
     beside = 4 if network.parameters <= _SHORT else 2
 
-    def write(
-        codes: Sequence[Lines],
-        numbers: Any,
-        inputs: Any,
-        targets: Any,
-        parameters: Any,
-        again: Any,
-        x: Any,
-        y: Any,
-        columns: Any,
-        position: Any,
-        size: Any,
-        count: Any,
-        scale: Any,
-        rate: Any,
-    ) -> None:
+    def write(codes: Sequence[Lines], *values: Any) -> None:
+        given = Given(*values)
         kept = _kept(network, len(codes))
-        steps = [_Step(network, code, numbers, parameters, again, scale, rate, kept) for code in codes]
+        steps = [_Step(network, code, given, kept) for code in codes]
 
         def all_of_them(place: Any, number: Any) -> None:
-            sample = (inputs, targets), (x, y), columns, place
+            sample = (given.inputs, given.targets), (given.x, given.y), given.columns, place
             steps[0].forward(*sample)
             for before, step in pairwise(steps):
                 step.forward(*sample)
                 before.backward()
             steps[-1].backward()
 
-        codes[0].around(count, position, size, all_of_them)
+        codes[0].around(given.count, given.position, given.size, all_of_them)
         for step in steps:
             step.put_back()
 
     return loop_of(lines(write, SEVERAL if network.slow else 1, beside))
+
+
+class Given(NamedTuple):
+    """What the code of steps is given, as `training.unrolled.take_steps` has it."""
+
+    numbers: Any
+    inputs: Any
+    targets: Any
+    parameters: Any
+    again: Any
+    x: Any
+    y: Any
+    columns: Any
+    position: Any
+    size: Any
+    count: Any
+    scale: Any
+    rate: Any
 
 
 def loop_of(steps: Any) -> Callable[..., None]:
@@ -98,19 +102,9 @@ def _kept(network: Network, slices: int) -> range:
 class _Step(Passes):
     """Writes a step on one sample: the passes, and the update on the way back."""
 
-    def __init__(
-        self,
-        network: Network,
-        code: Lines,
-        numbers: Any,
-        parameters: Any,
-        again: Any,
-        scale: Any,
-        rate: Any,
-        kept: range,
-    ) -> None:
-        super().__init__(network, code, numbers, parameters)
-        self._again, self._scale, self._rate = code.place(again), scale, rate
+    def __init__(self, network: Network, code: Lines, given: Given, kept: range) -> None:
+        super().__init__(network, code, given.numbers, given.parameters)
+        self._again, self._scale, self._rate = code.place(given.again), given.scale, given.rate
         self._kept = {at: code.variable(code.load(self.parameters, at)) for at in kept}
 
     def put_back(self) -> None:

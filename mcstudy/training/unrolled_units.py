@@ -20,39 +20,25 @@ from mcstudy.kernels.lines import Lines, lines
 from mcstudy.training.passes import Grid, Network
 from mcstudy.training.unit_shapes import Shape
 from mcstudy.training.unit_trials import Trials
-from mcstudy.training.unrolled_steps import loop_of
+from mcstudy.training.unrolled_steps import Given, loop_of
 
 
 def unit_steps_loop(network: Network, shape: Shape) -> Callable[..., None]:
     """As `training.unrolled_steps.steps_loop`; `numbers` ends in how far behind the parameters there is `room`."""
 
-    def write(
-        code: Lines,
-        numbers: Any,
-        inputs: Any,
-        targets: Any,
-        parameters: Any,
-        again: Any,
-        x: Any,
-        y: Any,
-        columns: Any,
-        position: Any,
-        size: Any,
-        count: Any,
-        scale: Any,
-        rate: Any,
-    ) -> None:
-        trials = _Steps(network, shape, code, numbers, parameters)
+    def write(code: Lines, *values: Any) -> None:
+        given = Given(*values)
+        trials = _Steps(network, shape, code, given.numbers, given.parameters)
         trials.move(back=False)
 
         def some(first: Any, number: int) -> None:
             trials.begin(first)
 
             def step(place: Any, number: Any) -> None:
-                trials.step((inputs, targets), (x, y), columns, place, number, scale)
+                trials.step(given, place, number)
 
-            code.around(count, position, size, step)
-            trials.end(count)
+            code.around(given.count, given.position, given.size, step)
+            trials.end(given.count)
 
         code.loop(shape.lanes, shape.beside, some)
         trials.move(back=True)
@@ -65,7 +51,7 @@ class _Steps(Trials):
 
     def end(self, count: Any) -> None:
         """Make the update that the last step has left to the next one, of the rows alone."""
-        last = self.code.odd(self.code.index(count, self.code.integer(-1), 1))
+        last = self.code.odd(self.code.plus(count, -1))
         values = self.packs("values", last, self.shape.packs[0])
         self.code.loop(self.shape.second, 1, lambda i, _: self._update_row(i, last, values))
 
@@ -110,16 +96,12 @@ class _Steps(Trials):
             both = zip(before, errors, strict=True)
             self.put(name, 0, [[self.code.add(b, d) for b, d in zip(*row, strict=True)] for row in both])
 
-    def step(
-        self, tables: tuple[Any, Any], starts: tuple[Any, Any], columns: Any, position: Any, number: Any, scale: Any
-    ) -> None:
-        """The code of step `number` on the sample at a position; other arguments as `Passes.samples` has them."""
+    def step(self, given: Given, position: Any, number: Any) -> None:
+        """The code of step `number` on the sample at a position."""
         code, (one, two) = self.code, self.shape.packs
-        now, before = code.odd(number), code.odd(code.index(number, code.integer(1), 1))
-        x, y = (
-            [self._sample(table, code.index(start, position, 1), columns, k) for k in range(width)]
-            for table, start, width in zip(tables, starts, (self.shape.inputs, self.shape.outputs), strict=True)
-        )
+        now, before = code.odd(number), code.odd(code.plus(number, 1))
+        x = self._columns(given.inputs, code.index(given.x, position, 1), given.columns, self.shape.inputs)
+        y = self._columns(given.targets, code.index(given.y, position, 1), given.columns, self.shape.outputs)
         z = self._biases(0, "first_biases", one)
         for k, value in enumerate(x):
             z = self._plus(value, self.packs("first", k, one), z)
@@ -132,7 +114,7 @@ class _Steps(Trials):
         outputs = self._outputs(before)
         f, head_slopes = self.activated(2, outputs)
         rises = [
-            self.output_delta(row, slope, [value[q] for value in y], scale)
+            self.output_delta(row, slope, [value[q] for value in y], given.scale)
             for q, (row, slope) in enumerate(zip(f, head_slopes, strict=True))
         ]
         errors = [[self.zero] * two for _ in self.kept]
@@ -156,12 +138,13 @@ class _Steps(Trials):
         rows = zip(values, f, slopes, strict=True)
         return [[self.bent(i, *each) for each in zip(*row, strict=True)] for row in rows]
 
-    def _sample(self, table: Any, place: Any, columns: Any, column: int) -> list[Any]:
-        """A number of a sample, for each trial."""
-        code, at = self.code, self.code.index(place, columns, column)
+    def _columns(self, table: Any, place: Any, columns: Any, width: int) -> list[list[Any]]:
+        """The inputs or the targets of a sample, each a number for each trial."""
+        code = self.code
+        places = [code.index(place, columns, k) for k in range(width)]
         if self.network.table:
-            return [code.repeated(code.item(table, at))] * len(self.kept)
-        return [code.spread(at, self.code.plus(self.first_lane, q)) for q in range(len(self.kept))]
+            return [[code.repeated(code.item(table, at))] * len(self.kept) for at in places]
+        return [[code.spread(at, code.plus(self.first_lane, q)) for q in range(len(self.kept))] for at in places]
 
     def _forth(self, now: Any, before: Any) -> tuple[Grid, Grid]:
         """Values and slopes of the second layer."""
@@ -171,7 +154,7 @@ class _Steps(Trials):
 
         def some(first: Any, number: int) -> None:
             for u in range(number):
-                j = self.code.plus(first, u)
+                j = code.plus(first, u)
                 if u == 0:
                     weights = self._update_column(j, self.single("values", before, one, j), errors)
                 else:
@@ -189,7 +172,7 @@ class _Steps(Trials):
 
         def some(first: Any, number: int) -> None:
             for u in range(number):
-                i = self.code.plus(first, u)
+                i = code.plus(first, u)
                 weights = [self.single("head", o, two, i) for o in range(shape.outputs)]
                 turned = [list(row) for row in zip(*weights, strict=True)]
                 self._set(sums, self._plus(self.single("upper", 0, two, i), turned, self._values_of(sums)))
@@ -214,12 +197,12 @@ class _Steps(Trials):
         def both(first: Any, number: int) -> None:
             row(first)
             if number > 1:
-                row(self.code.plus(first, 1))
-                column(self.code.plus(first, 1))
+                row(code.plus(first, 1))
+                column(code.plus(first, 1))
 
         common = min(shape.first, shape.second)
         code.loop(common, 2, both)
-        code.loop(shape.second - common, 1, lambda i, _: row(self.code.plus(i, common)))
+        code.loop(shape.second - common, 1, lambda i, _: row(code.plus(i, common)))
         pairs = common // 2
         code.loop(shape.first // 2 - pairs, 1, lambda t, _: column(code.index(code.integer(2 * pairs + 1), t, 2)))
         return self._values_of(sums)
