@@ -46,6 +46,13 @@ CASES: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
     "narrowing, no biases": ([64, 47], FRESH, {"network": {"activation": "leaky_relu", "bias": False}}),
     "widening": ([47, 64], SHARED, {"network": {"output": "sigmoid"}}),
     "float64": ([40, 32], SHUFFLED, {"train": {"precision": "float64"}}),
+    "some weights turned": ([64, 61], FRESH, {"train": {"precision": "float64"}}),
+    "all weights turned": ([67, 72], SHARED, {"train": {"precision": "float64"}, "network": {"activation": "tanh"}}),
+    "turned, several outputs": (
+        [61, 49],
+        {"name": {"name": "amplitude", "n": 3}, "samples": "fresh", "batch": 1},
+        {"train": {"precision": "float64"}, "network": {"bias": False}},
+    ),
     "several outputs": ([32, 32], {"name": {"name": "amplitude", "n": 3}, "samples": "fresh", "batch": 1}, {}),
     "labels": (
         [48, 44],

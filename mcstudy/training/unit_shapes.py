@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MOST_BYTES = 52 * 1024
-"""Bytes of weights, both copies of them, that a first-level cache of 48 KiB serves well."""
+MOST_BYTES, MOST_BYTES_PARTLY = 52 * 1024, 44 * 1024
+"""Bytes of weights, all of them kept twice or some of them, that a first-level cache of 48 KiB serves well."""
+MOST_TURNED = 8
+"""Lanes of a pack up to which weights are turned in registers, where they are not kept twice."""
+MOST_SUMS = 4
+"""Packs of units whose sums are added up at a time while weights are turned."""
 MOST_REGISTERS = 6
 """Sums of a layer, of trials that are trained side by side."""
 LEAST_UNITS, LEAST_FILLED, LEAST_SQUARE = 30, 0.75, 0.7
@@ -47,16 +51,34 @@ class Shape:
         square = units / max(self.first, self.second)
         small = self.inputs <= MOST_INPUTS and self.outputs <= MOST_OUTPUTS
         full = units >= LEAST_UNITS and filled >= LEAST_FILLED and square >= LEAST_SQUARE
-        return small and full and self._bytes <= MOST_BYTES
+        return small and full and (self.twice or (self.lanes <= MOST_TURNED and self._bytes <= MOST_BYTES_PARTLY))
 
     @property
     def _bytes(self) -> int:
-        return 2 * self.packs[0] * self.packs[1] * self.lanes**2 * self.item_bytes
+        return self.packs[0] * self.packs[1] * self.lanes**2 * self.item_bytes
+
+    @property
+    def twice(self) -> bool:
+        """Whether the cache has room for all weights between the hidden layers by rows and by columns."""
+        return 2 * self._bytes <= MOST_BYTES
+
+    @property
+    def columns(self) -> int:
+        """How many packs of units of the first layer have their weights by columns, too; the first ones."""
+        room = (MOST_BYTES_PARTLY - self._bytes) // (self._bytes // self.packs[0])
+        return self.packs[0] if self.twice else room
+
+    @property
+    def groups(self) -> list[range]:
+        """Packs of the second layer whose sums are added up at a time."""
+        units = self.packs[1]
+        size = units if self.twice else MOST_SUMS
+        return [range(start, min(start + size, units)) for start in range(0, units, size)]
 
     @property
     def beside(self) -> int:
         """Trials that are trained side by side, where the cache and the registers have room for two."""
-        return 2 if 2 * self._bytes <= MOST_BYTES and 2 * max(self.packs) <= MOST_REGISTERS else 1
+        return 2 if 4 * self._bytes <= MOST_BYTES and 2 * max(self.packs) <= MOST_REGISTERS else 1
 
     @property
     def places(self) -> dict[str, int]:
@@ -76,9 +98,15 @@ class Shape:
     def working(self) -> dict[str, int]:
         """Where what a trial needs while it is trained lies; of `values` and `errors` those of two steps."""
         one, two = self.packs
-        return _laid_out(
-            {"columns": self.first * two, "values": 2 * one, "slopes": one, "errors": 2 * two, "upper": two}
-        )
+        sizes = {
+            "columns": min(self.first, self.columns * self.lanes) * two,
+            "values": 2 * one,
+            "slopes": one,
+            "errors": 2 * two,
+            "upper": two,
+            "outputs": self.outputs,
+        }
+        return _laid_out(sizes)
 
     @property
     def room(self) -> int:

@@ -81,13 +81,13 @@ class Trials(Passes):
                 for place, value in zip(places, found, strict=True):
                     code.store(place, 0, value)
 
-        self._blocks(units, block)
+        self.blocks(units, block)
 
-    def _blocks(self, units: int, block: Callable[[Any, int], None]) -> None:
-        """The code of each pack of so many units: `block` is given its number, and how many units it has."""
+    def blocks(self, units: int, block: Callable[[Any, int], None], done: int = 0) -> None:
+        """The code of each pack of units but the first `done`: `block` is given its number, and how many it has."""
         whole, rest = divmod(units, self.shape.lanes)
-        self.code.loop(whole, 1, lambda first, _: block(first, self.shape.lanes))
-        if rest:
+        self.code.loop(max(0, whole - done), 1, lambda first, _: block(self.code.plus(first, done), self.shape.lanes))
+        if rest and done <= whole:
             block(self.code.integer(whole), rest)
 
     def begin(self, first: Any) -> None:
@@ -110,33 +110,33 @@ class Trials(Passes):
                     for k, value in enumerate(turned):
                         code.store(target, k * two, value)
 
-                self._blocks(shape.first, square)
+                self.blocks(min(shape.first, shape.columns * shape.lanes), square)
 
-            self._blocks(shape.second, block)
+            self.blocks(shape.second, block)
         # The first step has no update to make: -0 times 0 is what leaves all that it is added to as it is.
         minus = code.number(-0.0)
-        self.put("values", 1, [[self.zero] * one for _ in self._used])
-        self.put("errors", 1, [[minus] * two for _ in self._used])
+        self.put("values", 1, [[self.zero] * one for _ in self._used], one)
+        self.put("errors", 1, [[minus] * two for _ in self._used], two)
 
-    def packs(self, name: str, index: Any, width: int) -> Grid:
-        """A row of `width` packs of each trial."""
+    def packs(self, name: str, row: Any, width: int, part: range | None = None) -> Grid:
+        """Of each trial, a part of a row, or all of it; rows have `width` packs."""
         code = self.code
-        places = [code.place(at) for at in self._places(name, index, width)]
-        return [[code.load(place, c) for c in range(width)] for place in places]
+        places = [code.place(at) for at in self._places(name, row, width)]
+        return [[code.load(place, c) for c in (range(width) if part is None else part)] for place in places]
 
-    def put(self, name: str, index: Any, values: Grid) -> None:
+    def put(self, name: str, row: Any, values: Grid, width: int, part: range | None = None) -> None:
         """Store what `packs` loads."""
-        for at, row in zip(self._places(name, index, len(values[0])), values, strict=True):
+        for at, mine in zip(self._places(name, row, width), values, strict=True):
             place = self.code.place(at)
-            for c, value in enumerate(row):
+            for c, value in zip(range(width) if part is None else part, mine, strict=True):
                 self.code.store(place, c, value)
 
-    def _places(self, name: str, index: Any, width: int) -> list[Any]:
+    def _places(self, name: str, row: Any, width: int) -> list[Any]:
         starts, places = (self.kept, self.shape.places)
         if name in self.shape.working:
             starts, places = self._used, self.shape.working
-        index = self.code.integer(index) if isinstance(index, int) else index
-        return [self.code.index(self.code.plus(start, places[name]), index, width) for start in starts]
+        row = self.code.integer(row) if isinstance(row, int) else row
+        return [self.code.index(self.code.plus(start, places[name]), row, width) for start in starts]
 
     def single(self, name: str, row: Any, width: int, unit: Any) -> list[Any]:
         """The number of one unit in a row of each trial, repeated."""
