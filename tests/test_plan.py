@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import itertools
 import json
 import subprocess
 import sys
@@ -160,6 +161,32 @@ def test_ids_are_the_same_in_another_process() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
     assert printed.split() == [cell.id for cell in plan().cells]
+
+
+def test_cells_share_the_task_and_the_network_and_nothing_else() -> None:
+    adam = {"name": "adam", "lr": 0.01}
+    blocks = [{"match": {"optimizer": "adam"}, "set": {"network.bias": False}}]
+    levels: dict[str, list[Any]] = {
+        "activation": ["relu", "tanh"],
+        "init": ["normal"],
+        "optimizer": [SGD, adam],
+        "task.batch": [2, 3],
+        "train.precision": ["float32", "float64"],
+    }
+    made = plan(blocks, vary=levels)
+    assert len({cell.id for cell in made.cells}) == 16
+    for cell, values in zip(made.cells, itertools.product(*levels.values()), strict=True):
+        _, _, optimizer, batch, precision = values
+        assert cell.settings["task"]["batch"] == batch and cell.settings["train"]["precision"] == precision
+        assert cell.settings["network"]["bias"] is (optimizer is SGD)
+        alone = {name: [value] for name, value in zip(levels, values, strict=True)}
+        [other] = plan(blocks if optimizer is adam else None, vary=alone).cells
+        found = cell.id, cell.settings, cell.layers, cell.parameters, cell.data_key
+        assert found == (other.id, other.settings, other.layers, other.parameters, other.data_key)
+    first, second = plan(
+        vary=levels | {"activation": ["relu"], "task.batch": [2], "train.precision": ["float32"]}
+    ).cells
+    assert first.settings["task"] is second.settings["task"] and first.layers is second.layers
 
 
 def test_what_does_not_decide_results_is_no_part_of_the_id() -> None:

@@ -16,7 +16,7 @@ from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.claims import Selected, Selection, unmatched
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
-from mcstudy.plan.settings import make_settings, task_value
+from mcstudy.plan.settings import Known, make_settings, task_value
 from mcstudy.plan.tables import Table, Tables
 from mcstudy.spec import KEYS, Study
 from mcstudy.spec.values import Level, fits, settings
@@ -52,6 +52,11 @@ class Cell:
     def label(self) -> str:
         """All its labels; for messages."""
         return ", ".join(self.labels.values()) or "the only cell"
+
+    def share(self, other: Cell) -> None:
+        """Let another cell of the same task, network and precision have what follows from these."""
+        if other is not self:
+            other.__dict__.update(layers=self.layers, parameters=self.parameters, data_key=self.data_key)
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -133,12 +138,17 @@ def make_plan(study: Study) -> Plan:
         key: [label(level.raw, KEYS[key].catalog, level.value) for level in levels] for key, levels in varied.items()
     }
     labels = itertools.product(*shown_levels.values())
+    known: Known = {}
+    alike: dict[tuple[int, int], Cell] = {}
+    texts: dict[int, str] = {}
     for index, (combination, names) in enumerate(zip(combinations, labels, strict=True)):
         chosen = _choose(base, dict(zip(varied, combination, strict=True)), blocks)
-        made = make_settings(chosen, study.seed, tables)
+        made = make_settings(chosen, study.seed, tables, known)
         if study.study.diagnose:
             made["diagnose"] = study.study.diagnose
-        cell = Cell(_id(made), index, dict(zip(varied, names, strict=True)), made)
+        cell = Cell(_id(made, texts), index, dict(zip(varied, names, strict=True)), made)
+        if not chosen.faults:
+            alike.setdefault((id(made["task"]), id(made["network"])), cell).share(cell)
         faults.add(chosen.faults, cell)
         cells.append(cell)
         selected.look(index, chosen.values)
@@ -164,9 +174,21 @@ def _check_work(study: Study, varied: Mapping[str, tuple[Level, ...]], cells: in
         raise StudyError([Fault("$.vary", None, message)], study.file)
 
 
-def _id(made: Mapping[str, Any]) -> str:
-    canonical = json.dumps(made, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return "c" + hashlib.sha256(canonical.encode()).hexdigest()[:11]
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+
+def _id(made: Mapping[str, Any], texts: dict[int, str]) -> str:
+    """The id of settings; `texts` has those of tasks and networks, by identity, which cells share."""
+
+    def text(name: str, value: Any) -> str:
+        if name not in ("task", "network"):
+            return _canonical(value)
+        if id(value) not in texts:
+            texts[id(value)] = _canonical(value)
+        return texts[id(value)]
+
+    canonical = ",".join(f'"{name}":{text(name, made[name])}' for name in sorted(made))
+    return "c" + hashlib.sha256(f"{{{canonical}}}".encode()).hexdigest()[:11]
 
 
 def _base(study: Study) -> Chosen:

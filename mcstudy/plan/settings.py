@@ -17,6 +17,7 @@ from mcstudy.plan.networks import network_layers
 from mcstudy.plan.probe import probe_points
 from mcstudy.plan.tables import Table, TableError, Tables
 from mcstudy.plan.together import check_together
+from mcstudy.spec import KEYS
 from mcstudy.spec.kinds import LARGEST_COUNT
 from mcstudy.spec.whole import ONE_OF, REQUIRED, missing_fault
 
@@ -25,6 +26,12 @@ ARITHMETIC: Final = 4
 
 LARGEST_SHUFFLE: Final = 65536
 """The most points that can be shuffled."""
+
+_DECISIVE: Final = (
+    "train.precision",
+    *(key.dotted for key in KEYS.values() if key.section in ("task", "network")),
+)
+"""The keys that a cell's task and network are made of."""
 
 
 def task_value(values: Mapping[str, Any], name: str) -> Any:
@@ -38,10 +45,15 @@ def task_value(values: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
+Known = dict[tuple[int, ...], tuple[dict[str, Any], dict[str, Any]]]
+"""The tasks and networks of cells, by the identities of all values that decide on them."""
+
+
+def make_settings(chosen: Chosen, seed: int, tables: Tables, known: Known) -> dict[str, Any]:
     """Everything that decides a cell's trials, defaults filled in, as JSON-able data; faults go to `chosen`.
 
-    The result is of no use where there are faults.
+    The result is of no use where there are faults. Cells that are given the very same values have the same task and
+    network, those of `known`; the values must exist for as long as that is used.
     """
     for name in REQUIRED:
         if name not in chosen.values:
@@ -51,15 +63,17 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
             chosen.faults.append(missing_fault(*names))
     if chosen.faults:
         return {}
-    task = _task(chosen, tables)
+    key = tuple(id(chosen.get(name)) for name in _DECISIVE)
+    task, network = known.get(key) or (_task(chosen, tables), None)
     if chosen.faults:
         return {}
     steps = _steps(chosen, task)
+    network = network or _network(chosen, task)
     made = {
         "arithmetic": ARITHMETIC,
         "seed": seed,
         "task": task,
-        "network": _network(chosen, task),
+        "network": network,
         "train": {
             "optimizer": chosen.get("train.optimizer"),
             "loss": chosen.get("train.loss"),
@@ -80,6 +94,7 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables) -> dict[str, Any]:
         },
     }
     if not chosen.faults:
+        known[key] = task, network
         check_together(chosen, made)
     return made
 
