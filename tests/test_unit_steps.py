@@ -7,12 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import walk
+from numba.core import types
 from test_unrolled import assert_equal, trained
 
 from mcstudy.engine import plain, unrolling
 from mcstudy.engine.program import build
+from mcstudy.engine.threads import Unit, run_unit
 from mcstudy.engine.work import Work
+from mcstudy.kernels.lines import Lines
+from mcstudy.kernels.pack import lane_view
+from mcstudy.kernels.types import Pack
 from mcstudy.plan import Cell, Plan, make_plan
+from mcstudy.training.unit_shapes import Shape
 
 TRIALS = 33  # two packs of 16 lanes and one more trial; with fewer lanes, more of them
 SHARED = {"name": "distance", "samples": "shared", "size": 50, "batch": 1}
@@ -46,6 +52,7 @@ CASES: dict[str, tuple[list[int], dict[str, Any], dict[str, Any]]] = {
     "narrowing, no biases": ([64, 47], FRESH, {"network": {"activation": "leaky_relu", "bias": False}}),
     "widening": ([47, 64], SHARED, {"network": {"output": "sigmoid"}}),
     "float64": ([40, 32], SHUFFLED, {"train": {"precision": "float64"}}),
+    # With the eight lanes of AVX-512, three packs of units are kept by columns, none, and four.
     "some weights turned": ([64, 61], FRESH, {"train": {"precision": "float64"}}),
     "all weights turned": ([67, 72], SHARED, {"train": {"precision": "float64"}, "network": {"activation": "tanh"}}),
     "turned, several outputs": (
@@ -73,6 +80,58 @@ def test_they_give_the_same_bytes(name: str) -> None:
     assert np.isfinite(usual.trace[:, 1]).all() == (name != "diverging")
     assert (usual.trace[:, 1] != usual.trace[:, 0]).any(axis=1).all()
     assert_equal(usual, own)
+
+
+def test_as_many_weights_are_kept_twice_as_there_is_room_for() -> None:
+    def kept(hidden: tuple[int, int], lanes: int) -> tuple[bool, int]:
+        shape = Shape(2, *hidden, 1, lanes, 64 // lanes)
+        assert shape.pays
+        return shape.twice, shape.columns
+
+    assert kept((64, 64), 16) == (True, 4) and kept((48, 48), 8) == (True, 6)
+    assert kept((64, 61), 8) == (False, 3) and kept((61, 49), 8) == (False, 4) and kept((67, 72), 8) == (False, 0)
+    assert not Shape(2, 96, 96, 1, 16, 4).pays and not Shape(2, 80, 80, 1, 8, 8).pays
+
+
+@pytest.mark.parametrize("hidden", [[64, 61], [61, 49], [67, 72], [40, 32]])
+def test_they_stay_within_their_room(hidden: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, guards = Shape.room.fget, 2000
+    assert usual is not None
+    monkeypatch.setattr(Shape, "room", property(lambda shape: usual(shape) + guards))
+    plan = plan_of(hidden, FRESH, train={"precision": "float64"})
+    [cell] = plan.cells
+    program = build(plan.cells, plan.tables, unrolling.Unrolled({cell.id}))
+    assert program.cell_table["unrolled_steps"][0]
+    memory, integers = program.memory()
+    shape = plain.unit_shape(cell)
+    assert shape is not None
+    behind = int(program.cell_table["gradients"][0]) + usual(shape)
+    guarded = lane_view(memory)[behind : behind + guards]
+    guarded[:] = 12345.0
+    run_unit(Unit(program, 0, program.lanes), (memory, integers), np.zeros(1, np.int64))
+    assert (guarded == 12345.0).all()
+
+
+class Symbols(Lines):
+    """Packs are tuples of their lanes."""
+
+    def __init__(self, lanes: int) -> None:
+        self.pack = Pack(types.float32, lanes)
+
+    def number(self, value: Any) -> Any:
+        return (value,) * self.pack.lanes
+
+    def _mixed(self, first: Any, second: Any, lanes: list[int]) -> Any:
+        return tuple((*first, *second)[lane] for lane in lanes)
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 4, 8, 16, 32])
+def test_squares_are_turned(lanes: int) -> None:
+    for rows in {1, lanes // 2 + 1, lanes}:
+        square = [tuple((r, c) for c in range(lanes)) for r in range(rows)]
+        columns = [tuple((r, c) if r < rows else 0.0 for r in range(lanes)) for c in range(lanes)]
+        for count in {0, 1, lanes}:
+            assert Symbols(lanes).turned(square, count) == columns[:count]
 
 
 def test_a_group_has_both_kinds_of_cells() -> None:
@@ -103,7 +162,7 @@ def test_others_have_none() -> None:
     assert shape_of([64, 64]) is not None
     assert shape_of([64]) is None and shape_of([64, 64, 64]) is None
     assert shape_of([16, 16]) is None and shape_of([128, 128]) is None
-    assert shape_of([40, 40]) is None and shape_of([32, 64]) is None
+    assert not Shape(2, 40, 40, 1, 16, 4).pays and shape_of([32, 64]) is None
     assert shape_of([64, 64], {**FRESH, "batch": 2}) is None
     assert shape_of([64, 64], {**SHUFFLED, "size": 8}) is None
     assert shape_of([64, 64], every=15) is None

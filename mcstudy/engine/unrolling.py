@@ -32,8 +32,8 @@ WORTH_SECONDS, WORTH_WEIGHTS = 1.0, 80
 """Seconds of one core that the cost model must foresee, for kernels of their own to be compiled, and as many more for
 so many weights: compiling takes half of that, and then half of the time is saved, or a third of large networks."""
 WORTH_UNITS = 8.0
-"""Likewise, for kernels that train a wide network one trial after the other: they take a second to compile, and a tenth
-to a third of the time is saved."""
+"""Likewise, for kernels that train a wide network one trial after the other: they take up to a second to compile, and a
+thirtieth to a third of the time is saved."""
 LOADED_SECONDS = 0.1
 """Likewise, for kernels to be used that an earlier run has left on disk: loading takes a tenth of that."""
 

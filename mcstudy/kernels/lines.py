@@ -126,7 +126,7 @@ class Lines:
         for step in (1 << k for k in range(size.bit_length() - 1) if 1 << k < quarter or size < 4):
             pairs(step, step, [k if not k & step else size + k - step for k in range(size)])
         if quarter:
-            # As one round of halves and one of quarters, each is an instruction that needs no table of lanes.
+            # As a round of halves and one of quarters, each is one instruction of AVX-512 that needs no table of lanes.
             pairs(2 * quarter, quarter, [*range(2 * quarter), *range(size, size + 2 * quarter)])
             pairs(quarter, 2 * quarter, [k for k in range(2 * size) if not k & quarter])
             order = [0, 2, 1, 3]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MOST_BYTES, MOST_BYTES_PARTLY = 52 * 1024, 44 * 1024
-"""Bytes of weights, all of them kept twice or some of them, that a first-level cache of 48 KiB serves well."""
+"""Bytes of weights that a first-level cache of 48 KiB serves well, both copies counted: where all of them are kept
+twice, and where only some are."""
 MOST_TURNED = 8
 """Lanes of a pack up to which weights are turned in registers, where they are not kept twice."""
 MOST_SUMS = 4
@@ -64,16 +65,20 @@ class Shape:
 
     @property
     def columns(self) -> int:
-        """How many packs of units of the first layer have their weights by columns, too; the first ones."""
-        room = (MOST_BYTES_PARTLY - self._bytes) // (self._bytes // self.packs[0])
-        return self.packs[0] if self.twice else room
+        """How many packs of units of the first layer, from the first on, have their weights by columns, too.
+
+        It is told of shapes that pay.
+        """
+        if self.twice:
+            return self.packs[0]
+        return (MOST_BYTES_PARTLY - self._bytes) // (self._bytes // self.packs[0])
 
     @property
     def groups(self) -> list[range]:
         """Packs of the second layer whose sums are added up at a time."""
-        units = self.packs[1]
-        size = units if self.twice else MOST_SUMS
-        return [range(start, min(start + size, units)) for start in range(0, units, size)]
+        packs = self.packs[1]
+        size = packs if self.twice else MOST_SUMS
+        return [range(start, min(start + size, packs)) for start in range(0, packs, size)]
 
     @property
     def beside(self) -> int:

@@ -84,7 +84,7 @@ class Trials(Passes):
         self.blocks(units, block)
 
     def blocks(self, units: int, block: Callable[[Any, int], None], done: int = 0) -> None:
-        """The code of each pack of units but the first `done`: `block` is given its number, and how many it has."""
+        """The code of each pack of units but the first `done`: `block` is given its number and its units."""
         whole, rest = divmod(units, self.shape.lanes)
         self.code.loop(max(0, whole - done), 1, lambda first, _: block(self.code.plus(first, done), self.shape.lanes))
         if rest and done <= whole:
@@ -125,7 +125,7 @@ class Trials(Passes):
         return [[code.load(place, c) for c in (range(width) if part is None else part)] for place in places]
 
     def put(self, name: str, row: Any, values: Grid, width: int, part: range | None = None) -> None:
-        """Store what `packs` loads."""
+        """Store such a row, or such a part of it."""
         for at, mine in zip(self._places(name, row, width), values, strict=True):
             place = self.code.place(at)
             for c, value in zip(range(width) if part is None else part, mine, strict=True):

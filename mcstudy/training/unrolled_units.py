@@ -7,9 +7,10 @@ for the way forth, and both are updated by the same multiply-adds. Where the cac
 of them twice, the others are turned in registers on the way forth, square by square, when they are updated.
 
 Each of three stretches of a step waits for the chain of its sums, four cycles a multiply-add: the way forth, the sum of
-an output, and the way back. Updates that nothing waits for are made in between. The rows are updated while the next
-step sums up its output. Every other column is updated on the way back, the others on the next way forth, where all are
-updated if weights are turned there, too.
+an output, and the way back. Updates that nothing waits for are made in between. Rows of weights that are kept by
+columns, too, are updated while the next step sums up its output. Every other column is updated on the way back, the
+others on the next way forth; where some weights are turned, all columns are updated on the next way forth, and so are
+the rows that are turned.
 """
 
 from __future__ import annotations
@@ -66,7 +67,10 @@ class _Steps(Trials):
         ]
 
     def _update_row(self, i: Any, step: Any, values: Grid) -> None:
-        """Update the weights to unit `i` of the second layer by its error in `step`, from units of these `values`."""
+        """Update the weights to unit `i` of the second layer by its error in `step`.
+
+        They are those from the first packs of units, whose values in that step are given.
+        """
         (one, two), part = self.shape.packs, range(len(values[0]))
         rows = self.packs("rows", i, one, part)
         self.put("rows", i, self._plus(self.single("errors", step, two, i), values, rows), one, part)
@@ -166,8 +170,8 @@ class _Steps(Trials):
             self.put("upper", 0, found[0], two, packs)
             units = range(packs.start * shape.lanes, min(packs.stop * shape.lanes, shape.second))
             outputs = self._outputs(outputs, units, before)
-            if packs.stop < two:
-                # Without that, the compiler would put it off until all groups have been added up.
+            if packs.stop < two and not shape.columns:
+                # Nobody reads it. Without it, and without updates of rows, the compiler would add up all groups first.
                 self.put("outputs", 0, outputs, shape.outputs)
         return *upper, outputs
 
@@ -191,14 +195,15 @@ class _Steps(Trials):
         """Add what comes from the other units: their weights are updated by rows, and turned."""
         code, shape, (one, two) = self.code, self.shape, self.shape.packs
 
-        def some(j: Any, number: int) -> None:
-            units = [code.index(code.integer(u), j, shape.lanes) for u in range(number)]
+        def some(pack: Any, number: int) -> None:
+            units = [code.index(code.integer(u), pack, shape.lanes) for u in range(number)]
             values = [self.single("values", now, one, unit) for unit in units]
-            earlier = self.packs("values", code.index(j, before, one), 1)
+            earlier = self.packs("values", code.index(pack, before, one), 1)
             for c, p in enumerate(packs):
                 rows = []
                 for i in range(p * shape.lanes, min((p + 1) * shape.lanes, shape.second)):
-                    at, error = code.index(j, code.integer(i), one), self.single("errors", before, two, code.integer(i))
+                    at = code.index(pack, code.integer(i), one)
+                    error = self.single("errors", before, two, code.integer(i))
                     rows.append(self._plus(error, earlier, self.packs("rows", at, 1)))
                     self.put("rows", at, rows[-1], 1)
                 turned = [code.turned([row[q][0] for row in rows], number) for q in range(len(self.kept))]
@@ -210,7 +215,10 @@ class _Steps(Trials):
         self.blocks(shape.first, some, shape.columns)
 
     def _outputs(self, totals: Grid, units: range, before: Any) -> Grid:
-        """Add to the sums of the outputs what comes from some units, and update as many weights by rows."""
+        """Add to the sums of the outputs what comes from some units.
+
+        Meanwhile as many rows are updated, as far as they are kept by columns, too.
+        """
         code, shape, (one, two) = self.code, self.shape, self.shape.packs
         values = self.packs("values", before, one, range(shape.columns))
         sums = self._variables(totals)
@@ -228,7 +236,7 @@ class _Steps(Trials):
         return self._values_of(sums)
 
     def _back(self, now: Any, errors: Grid) -> Grid:
-        """dLoss/df(z) of the first layer."""
+        """dLoss/df(z) of the first layer; where all weights are kept twice, every other column is updated."""
         code, shape, (one, two) = self.code, self.shape, self.shape.packs
         sums = self._variables([[self.zero] * one for _ in self.kept])
 
