@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 import llvmlite
 import llvmlite.binding
 import numba
+from numba.core.caching import IndexDataCacheFile
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 
@@ -78,9 +79,30 @@ def entry(function: F) -> F:
     Otherwise there is no cache at all: numba would fall back to the folder of the source, where it goes stale.
     """
     folder = kernel_cache()
+    kept = _can_write(folder)
     with _cache_folder(folder):
-        compiled: F = numba.njit(error_model="numpy", nogil=True, cache=_can_write(folder))(function)
-    return compiled
+        compiled: Any = numba.njit(error_model="numpy", nogil=True, cache=kept)(function)
+    if kept:
+        usual = compiled._cache._cache_file
+        compiled._cache._cache_file = _Kept(usual._cache_path, usual._index_name[: -len(".nbi")], usual._source_stamp)
+    made: F = compiled
+    return made
+
+
+class _Kept(IndexDataCacheFile):
+    """The machine code of a function on disk: a file for each signature, and an index of these.
+
+    Numba numbers the files. Of two processes that keep two signatures of one function at the same time, each takes the
+    first number that is free, and the index may come from one and the file from the other: a third process, or one of
+    these two, would then run float32 by the code for float64. Here a file is named by its signature and written before
+    the index names it; what can be lost is an entry of the index, whose signature is then compiled once more.
+    """
+
+    def save(self, key: Any, data: Any) -> None:
+        """Keep the machine code `data` of a signature, `key`."""
+        name = self._data_name(int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:8]))
+        self._save_data(name, data)
+        self._save_index(self._load_index() | {key: name})
 
 
 @cache
