@@ -43,8 +43,7 @@ def seen_while_two_keep(kind: Any, folder: Path) -> list[tuple[str, str]]:
 
 
 def test_no_process_runs_the_code_of_another_signature(tmp_path: Path) -> None:
-    (tmp_path / "ours").mkdir()
-    seen = seen_while_two_keep(jit._Kept, tmp_path / "ours")
+    seen = seen_while_two_keep(jit._Kept, tmp_path)
     assert seen and all(CODE[name] == found for name, found in seen)
 
 

@@ -114,23 +114,16 @@ class Lines:
         """Columns of a square whose first rows are `values`, the others 0: the first `count` of them."""
         size = self.pack.lanes
         rows = [*values, *[self.number(0.0)] * (size - len(values))]
-
-        def pairs(step: int, apart: int, first: list[int]) -> None:
-            """Put two mixtures into rows that are so far apart: lanes `first` of both, and those `step` behind them."""
-            for i in (i for i in range(size) if not i & apart):
-                both = rows[i], rows[i + apart]
-                rows[i] = self._mixed(*both, first)
-                rows[i + apart] = self._mixed(*both, [lane + step for lane in first])
-
-        quarter = size // 4
-        for step in (1 << k for k in range(size.bit_length() - 1) if 1 << k < quarter or size < 4):
-            pairs(step, step, [k if not k & step else size + k - step for k in range(size)])
-        if quarter:
-            # As a round of halves and one of quarters, each is one instruction of AVX-512 that needs no table of lanes.
-            pairs(2 * quarter, quarter, [*range(2 * quarter), *range(size, size + 2 * quarter)])
-            pairs(quarter, 2 * quarter, [k for k in range(2 * size) if not k & quarter])
-            order = [0, 2, 1, 3]
-            rows = [rows[order[i // quarter] * quarter + i % quarter] for i in range(size)]
+        step = size // 2
+        while step:
+            # Each round puts two quarters of every square of twice the step in each other's place.
+            for i in (i for i in range(size) if not i & step):
+                upper, lower = rows[i], rows[i + step]
+                rows[i] = self._mixed(upper, lower, [k if not k & step else size + k - step for k in range(size)])
+                rows[i + step] = self._mixed(
+                    upper, lower, [k + step if not k & step else size + k for k in range(size)]
+                )
+            step //= 2
         return rows[:count]
 
     def packed(self, values: Sequence[Any]) -> Any:

@@ -16,7 +16,7 @@ from mcstudy.plan.chosen import Chosen
 from mcstudy.plan.claims import Selected, Selection, unmatched
 from mcstudy.plan.labels import label
 from mcstudy.plan.networks import Layer, network_layers
-from mcstudy.plan.settings import Known, make_settings, task_value
+from mcstudy.plan.settings import decisive, make_settings, task_value
 from mcstudy.plan.tables import Table, Tables
 from mcstudy.spec import KEYS, Study
 from mcstudy.spec.values import Level, fits, settings
@@ -55,8 +55,7 @@ class Cell:
 
     def share(self, other: Cell) -> None:
         """Let another cell of the same task, network and precision have what follows from these."""
-        if other is not self:
-            other.__dict__.update(layers=self.layers, parameters=self.parameters, data_key=self.data_key)
+        other.__dict__.update(layers=self.layers, parameters=self.parameters, data_key=self.data_key)
 
     @cached_property
     def layers(self) -> list[Layer]:
@@ -138,17 +137,20 @@ def make_plan(study: Study) -> Plan:
         key: [label(level.raw, KEYS[key].catalog, level.value) for level in levels] for key, levels in varied.items()
     }
     labels = itertools.product(*shown_levels.values())
-    known: Known = {}
-    alike: dict[tuple[int, int], Cell] = {}
+    first: dict[tuple[int, ...], Cell] = {}
     texts: dict[int, str] = {}
     for index, (combination, names) in enumerate(zip(combinations, labels, strict=True)):
         chosen = _choose(base, dict(zip(varied, combination, strict=True)), blocks)
-        made = make_settings(chosen, study.seed, tables, known)
+        shared = decisive(chosen)
+        alike = first.get(shared)
+        made = make_settings(chosen, study.seed, tables, alike.settings if alike else None)
         if study.study.diagnose:
             made["diagnose"] = study.study.diagnose
         cell = Cell(_id(made, texts), index, dict(zip(varied, names, strict=True)), made)
-        if not chosen.faults:
-            alike.setdefault((id(made["task"]), id(made["network"])), cell).share(cell)
+        if alike:
+            alike.share(cell)
+        elif not chosen.faults:
+            first[shared] = cell
         faults.add(chosen.faults, cell)
         cells.append(cell)
         selected.look(index, chosen.values)

@@ -45,15 +45,19 @@ def task_value(values: Mapping[str, Any], name: str) -> Any:
     return value
 
 
-Known = dict[tuple[int, ...], tuple[dict[str, Any], dict[str, Any]]]
-"""The tasks and networks of cells, by the identities of all values that decide on them."""
+def decisive(chosen: Chosen) -> tuple[int, ...]:
+    """What cells of the same task and network have in common: the identities of all values that decide on these.
+
+    They are told apart for as long as the values exist.
+    """
+    return tuple(id(chosen.get(name)) for name in _DECISIVE)
 
 
-def make_settings(chosen: Chosen, seed: int, tables: Tables, known: Known) -> dict[str, Any]:
+def make_settings(chosen: Chosen, seed: int, tables: Tables, alike: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Everything that decides a cell's trials, defaults filled in, as JSON-able data; faults go to `chosen`.
 
-    The result is of no use where there are faults. Cells that are given the very same values have the same task and
-    network, those of `known`; the values must exist for as long as that is used.
+    The result is of no use where there are faults. Its task and network are those of `alike`, the settings of a cell
+    that is `decisive` in the same values, where there is one.
     """
     for name in REQUIRED:
         if name not in chosen.values:
@@ -63,17 +67,15 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables, known: Known) -> di
             chosen.faults.append(missing_fault(*names))
     if chosen.faults:
         return {}
-    key = tuple(id(chosen.get(name)) for name in _DECISIVE)
-    task, network = known.get(key) or (_task(chosen, tables), None)
+    task = alike["task"] if alike else _task(chosen, tables)
     if chosen.faults:
         return {}
     steps = _steps(chosen, task)
-    network = network or _network(chosen, task)
     made = {
         "arithmetic": ARITHMETIC,
         "seed": seed,
         "task": task,
-        "network": network,
+        "network": alike["network"] if alike else _network(chosen, task),
         "train": {
             "optimizer": chosen.get("train.optimizer"),
             "loss": chosen.get("train.loss"),
@@ -94,7 +96,6 @@ def make_settings(chosen: Chosen, seed: int, tables: Tables, known: Known) -> di
         },
     }
     if not chosen.faults:
-        known[key] = task, network
         check_together(chosen, made)
     return made
 

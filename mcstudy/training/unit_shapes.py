@@ -74,6 +74,11 @@ class Shape:
         return (MOST_BYTES_PARTLY - self._bytes) // (self._bytes // self.packs[0])
 
     @property
+    def by_columns(self) -> int:
+        """How many units that is."""
+        return min(self.first, self.columns * self.lanes)
+
+    @property
     def groups(self) -> list[range]:
         """Packs of the second layer whose sums are added up at a time."""
         packs = self.packs[1]
@@ -104,7 +109,7 @@ class Shape:
         """Where what a trial needs while it is trained lies; of `values` and `errors` those of two steps."""
         one, two = self.packs
         sizes = {
-            "columns": min(self.first, self.columns * self.lanes) * two,
+            "columns": self.by_columns * two,
             "values": 2 * one,
             "slopes": one,
             "errors": 2 * two,

@@ -110,7 +110,7 @@ class Trials(Passes):
                     for k, value in enumerate(turned):
                         code.store(target, k * two, value)
 
-                self.blocks(min(shape.first, shape.columns * shape.lanes), square)
+                self.blocks(shape.by_columns, square)
 
             self.blocks(shape.second, block)
         # The first step has no update to make: -0 times 0 is what leaves all that it is added to as it is.

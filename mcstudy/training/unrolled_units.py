@@ -189,7 +189,7 @@ class _Steps(Trials):
                     weights = self.packs("columns", j, two, packs)
                 self._set(sums, self._plus(self.single("values", now, one, j), weights, self._values_of(sums)))
 
-        code.loop(min(shape.first, shape.columns * shape.lanes), 2, some)
+        code.loop(shape.by_columns, 2, some)
 
     def _add_squares(self, sums: Grid, packs: range, now: Any, before: Any) -> None:
         """Add what comes from the other units: their weights are updated by rows, and turned."""
