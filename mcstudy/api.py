@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ from mcstudy.spec import Study, check_study, load
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mcstudy.drawers import Drawers
     from mcstudy.engine.run import Progress
     from mcstudy.statistics import Columns, Tally
     from mcstudy.store import Store
@@ -111,6 +112,7 @@ def run(
     progress: Progress | None = None,
     unit_trials: int | None = None,
     command: str | None = None,
+    drawers: int = 0,
 ) -> Results:
     """Train what is missing of a study, and write the run folder where `out` names one.
 
@@ -123,6 +125,7 @@ def run(
         progress: is told how it goes.
         unit_trials: trials of a work unit; changes no result.
         command: how the run was started, for the record in ``run.json``.
+        drawers: other processes of this Python that draw figures too, where there are enough of those.
 
     Raises:
         StudyError: the study cannot be run as it is, a cell that does not fit into memory included.
@@ -136,6 +139,7 @@ def run(
             raise ValueError(f"{name}={value}: it has to be at least 1")
     study = study.with_(trials=trials, seed=seed)
     plan = make_plan(study)
+    from mcstudy.drawers import Drawers
     from mcstudy.engine.linking import compile_own
     from mcstudy.engine.program import check_memory
     from mcstudy.engine.room import check_room
@@ -144,10 +148,11 @@ def run(
     from mcstudy.store import FolderStore, MemoryStore
     from mcstudy.until import train_until
 
-    def trained_and_counts() -> tuple[int, Trials]:
+    def trained_and_counts(ended: Callable[[], None] | None = None) -> tuple[int, Trials]:
         if study.study.until is None:
-            return train(plan, store, study.trials, threads, progress, unit_trials), study.trials
-        return train_until(plan, store, threads, progress, unit_trials)
+            trained = train(plan, store, study.trials, threads, progress, unit_trials, ended=ended)
+            return trained, study.trials
+        return train_until(plan, store, threads, progress, unit_trials, ended)
 
     workers = threads or available_threads()
     check_memory(plan.cells, study.file, workers)
@@ -160,18 +165,18 @@ def run(
         return Results(plan, plan.counts(counts), trained, None, store)
     from mcstudy import manifest, statistics
 
-    with store.held() as notice:
+    with store.held() as notice, Drawers(drawers, len(plan.cells)) as others:
         if notice:
             (progress or Progress()).note(notice)
         store.open()
         clock = manifest.Clock()
         set_aside(plan, store, progress)
         store.watcher = seen = statistics.Seen(plan)
-        trained, counts = trained_and_counts()
+        trained, counts = trained_and_counts(others.start)
         clock.trained()
         tallies, digests = seen.tallies_and_digests(store, counts)
         record = manifest.write(plan, store, counts, trained, threads, clock, command, digests)
-        rates = write_report(plan, store, Path(out), record, counts, tallies, seen.losses)
+        rates = write_report(plan, store, Path(out), record, counts, tallies, seen.losses, others)
     results = Results(plan, plan.counts(counts), trained, Path(out), store)
     results.__dict__.update(rates=rates, _tallies=tallies)
     return results
@@ -197,8 +202,9 @@ def write_report(
     trials: Trials,
     tallies: Mapping[str, Tally] | None = None,
     losses: Mapping[str, Columns] | None = None,
+    drawers: Drawers | None = None,
 ) -> pd.DataFrame:
     """Draw the report of the first stored `trials` of each cell; all the rest is as `report.write` has it."""
     from mcstudy import manifest, report
 
-    return report.write(plan, store, folder, manifest.provenance(record), trials, tallies, losses)
+    return report.write(plan, store, folder, manifest.provenance(record), trials, tallies, losses, drawers)

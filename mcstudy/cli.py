@@ -83,7 +83,15 @@ def _train(
     folder = out if out is not None else os.path.join("reports", study.name)
     command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
     progress = Quiet() if quiet else Shown()
-    return api.run(study, trials, seed, folder, threads, progress, command=command), folder
+    results = api.run(study, trials, seed, folder, threads, progress, command=command, drawers=_drawers(threads))
+    return results, folder
+
+
+def _drawers(threads: int | None = None) -> int:
+    """How many processes draw beside this one: one for each further core, or thread where their number is given."""
+    from mcstudy.engine.threads import available_threads
+
+    return (threads or available_threads()) - 1
 
 
 @cli.command(short_help="Show the cells and an estimate of the time.")
@@ -138,11 +146,15 @@ def report(folder: str) -> None:
     """Draw the report of stored trials again."""
     from mcstudy import api, manifest
     from mcstudy.again.folder import open_run
+    from mcstudy.drawers import Drawers
 
     _tell_of_code()
     opened = open_run(folder)
     made, record = opened.plan, opened.record
-    rates = api.write_report(made, opened.store, Path(folder), dict(record), manifest.reported(record))
+    with Drawers(_drawers(), len(made.cells)) as drawers:
+        drawers.start()
+        trials = manifest.reported(record)
+        rates = api.write_report(made, opened.store, Path(folder), dict(record), trials, drawers=drawers)
     click.echo(rates_table(rates, list(made.keys)))
     click.echo(f"\nreport: {Path(folder) / 'report.md'}")
 

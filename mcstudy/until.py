@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ def train_until(
     threads: int | None = None,
     progress: Progress | None = None,
     unit_trials: int | None = None,
+    ended: Callable[[], None] | None = None,
 ) -> tuple[int, dict[str, int]]:
     """Train a study until `study.until` is met or all of its trials are done.
 
@@ -32,7 +33,7 @@ def train_until(
     Args:
         plan: the cells.
         store: an opened store.
-        threads, progress, unit_trials: as `mcstudy.engine.run.train` has them.
+        threads, progress, unit_trials, ended: as `mcstudy.engine.run.train` has them.
 
     Returns:
         How many trials had to be trained, and how many each cell has in the end, by its id.
@@ -52,7 +53,7 @@ def train_until(
             yield stopping.counts
             stopping.look(seen.converged)
 
-    trained = train(plan, store, plan.study.trials, threads, progress, unit_trials, rounds(), seen.receive)
+    trained = train(plan, store, plan.study.trials, threads, progress, unit_trials, rounds(), seen.receive, ended)
     return trained, stopping.counts
 
 

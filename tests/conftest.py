@@ -110,10 +110,11 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs write no report: drawing takes most of the time of a short one, and many tests ask for its trials alone."""
     from mcstudy import statistics
 
-    def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int, *known: object) -> pd.DataFrame:
+    def rates(plan: Plan, store: Store, folder: Path, record: object, trials: int, *_: Any, **__: Any) -> pd.DataFrame:
         return statistics.rates(plan, store, trials)
 
     monkeypatch.setattr("mcstudy.api.write_report", rates)
+    monkeypatch.setattr("mcstudy.drawers.MOST", 0)
 
 
 def sketches(patch: pytest.MonkeyPatch) -> None:
@@ -130,6 +131,7 @@ def sketches(patch: pytest.MonkeyPatch) -> None:
     def sketch(drawing: Drawing, *arguments: Any) -> Drawn:
         return draw(replace(drawing, pages=pages), *arguments)
 
+    patch.setattr("mcstudy.drawers.MOST", 0)
     patch.setattr("mcstudy.report.draw", sketch)
     patch.setattr("mcstudy.figures.png", str.encode)
     patch.setattr("mcstudy.figures.theme", nullcontext)

@@ -260,7 +260,8 @@ def test_signs_are_counted_over_all_trials(name: str) -> None:
 def test_failures_of_a_unit_are_on_the_negative_side_and_nowhere_else() -> None:
     seen = look("unit")
     made = CLOSEUPS["starts"](seen)
-    text = markdown(document(seen.plan, report.collect(seen.plan, seen.store) | dict.fromkeys(OURS, made), {}, TRIALS))
+    frames = report.collect(seen.plan, seen.store) | dict.fromkeys(OURS, made)
+    text = markdown(document(seen.plan, frames, dict, TRIALS))
     relu = [one for one in made.known if one.labels["activation"] == "relu"]
     negative = [one.where((("w", "<"),)) for one in relu]
     failed = sum(count.failed for count in negative)

@@ -210,7 +210,7 @@ def test_cells_that_are_not_drawn_are_counted(
     count = 80 if name == "comparisons" else drawing.count(made[drawing.frame])
     assert count == 80 or 140 < count <= 160 == made["rates"]["cell"].nunique()  # some may have no success
     assert drawn.left_out == count - len(cells) > 0 and len(drawn.pages) == 1
-    text = render.markdown(report.build(plan, made, {name: drawn}, 5))
+    text = render.markdown(report.build(plan, made, lambda: {name: drawn}, 5))
     verb = "is" if drawn.left_out == 1 else "are"
     items = f"the {count} {drawing.item}s {verb} not drawn here; `{drawing.table}` has them all."
     assert f"{drawn.left_out} of {items}" in text
@@ -220,7 +220,7 @@ def test_a_figure_that_does_not_apply_has_no_section() -> None:
     plan = synthetic.plan({"init": synthetic.INITS})
     made = frames(plan, synthetic.filled(plan))
     drawn = figures.Drawn((), "a caption", 4, 4)
-    text = render.markdown(report.build(plan, made, {"size": drawn}, 200))
+    text = render.markdown(report.build(plan, made, lambda: {"size": drawn}, 200))
     assert "## Size" not in text and "not drawn" not in text
 
 
@@ -296,10 +296,10 @@ def test_the_report_says_what_was_asked_run_and_found(written: tuple[Plan, Store
 
 def test_shared_data_make_rates_conditional() -> None:
     plan = synthetic.plan(task={"samples": "shared", "size": 50, "batch": "all"})
-    document = report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200)
+    document = report.build(plan, report.collect(plan, synthetic.filled(plan)), dict, 200)
     assert "conditional on that one set" in render.markdown(document)
     assert "conditional" not in render.markdown(
-        report.build(synthetic.plan(), report.collect(synthetic.plan(), synthetic.filled(synthetic.plan())), {}, 200)
+        report.build(synthetic.plan(), report.collect(synthetic.plan(), synthetic.filled(synthetic.plan())), dict, 200)
     )
 
 
@@ -310,7 +310,7 @@ def test_settings_that_differ_by_task_are_told() -> None:
     ]
     vary = {"activation": ["relu", "linear"], "task.name": ["distance", "xor"]}
     plan = synthetic.plan(vary, network={"hidden": [2], "output": "linear"}, where=where)
-    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
+    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), dict, 200))
     assert "| output unit | `linear` |" in text
     assert (
         "| converged | evaluation loss at most 0.0001; or evaluation loss at most 0.0001, and all evaluation points "
@@ -467,7 +467,7 @@ def test_digits_of_rare_events() -> None:
 def test_extremes_are_told(shares: tuple[float, ...], trials: int, told: str) -> None:
     plan = synthetic.plan({"activation": ["relu", "elu"]}, trials=trials)
     made = report.collect(plan, synthetic.filled(plan, shares=shares))
-    assert told in render.markdown(report.build(plan, made, {}, trials))
+    assert told in render.markdown(report.build(plan, made, dict, trials))
 
 
 def told(
@@ -494,7 +494,7 @@ def told(
     ]
     ids = [cell.id for cell in plan.cells]
     made = {"rates": pd.DataFrame(rows), "judge": independent(ids, converged, trials)}
-    return render.markdown(report.build(plan, made, {}, trials))
+    return render.markdown(report.build(plan, made, dict, trials))
 
 
 def independent(ids: Sequence[str], converged: Sequence[int], trials: int) -> statistics.Judge:
@@ -768,13 +768,13 @@ def test_many_exceptions_leave_the_files_own_value() -> None:
     names = ["relu", "elu", "selu", "tanh", "sigmoid"]
     for levels in (names, names[1:]):
         plan = synthetic.plan({"activation": levels}, where=where)
-        text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
+        text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), dict, 200))
         assert ("| evaluation loss at most 0.0001, except where said below |" in text) == (levels == names)
         assert "`activation = tanh`: `converge.loss = 0.3" in text
     # Steps that follow from the batch are no exceptions.
     task = {"samples": "shared", "size": 60}
     plan = synthetic.plan({"task.batch": [10, 12, 15, 20, 30]}, task=task, train={"steps": None, "epochs": 7})
-    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
+    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), dict, 200))
     assert "| 5 different ones, depending on the cell |" in text
 
 
@@ -790,7 +790,7 @@ def test_many_exceptions_leave_the_files_own_value() -> None:
 def test_the_command_has_no_path_of_this_machine(file: str | None, shown: str) -> None:
     plan = synthetic.plan()
     plan = make_plan(Study.model_validate(plan.study.data, file=file))
-    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
+    text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), dict, 200))
     assert f"python -m mcstudy run {shown} --trials 200" in text
 
 
@@ -806,7 +806,7 @@ def test_points_of_evaluation_are_told() -> None:
         ("distance", "Sobol points moved by half"),
     ):
         plan = synthetic.plan(task={"name": task}, network={"hidden": [3], "output": "linear"})
-        text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), {}, 200))
+        text = render.markdown(report.build(plan, report.collect(plan, synthetic.filled(plan)), dict, 200))
         assert f"512 fixed points: {'the ' if task == 'relu' else ''}{rule}" in text
 
 

@@ -101,6 +101,7 @@ def train(
     unit_trials: int | None = None,
     rounds: Iterable[Mapping[str, int]] | None = None,
     receive: Callable[[list[UnitResult]], None] | None = None,
+    ended: Callable[[], None] | None = None,
 ) -> int:
     """Train the trials 0 ≤ i < n of every cell that `store` lacks, rows or history; returns how many there were.
 
@@ -116,6 +117,7 @@ def train(
         rounds: how many of each cell are trained before the next of these is asked for, at most n; n at once by
             default.
         receive: gets every unit's rows, in the thread that called.
+        ended: is called when all are trained, and the last of them are still to be stored.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, after what was finished has been stored.
@@ -150,6 +152,8 @@ def train(
                 trained, programs = trained + rows, work.programs
             before = dict(wanted)
         complete = True
+        if ended is not None:
+            ended()
     except MemoryError as error:
         less = f"fewer threads than {threads}" if threads > 1 else "smaller networks, or fewer points"
         raise RunError(f"memory has run out; what was finished is stored: go on with {less}") from error

@@ -14,6 +14,13 @@ LEGEND = 0.26
 """Inches of a legend of one line."""
 
 
+def prepare() -> None:
+    """Import what draws, which else the first page does."""
+    Canvas(1.0)
+    with style.theme():
+        pass
+
+
 class Canvas:
     """An empty page of `style.WIDTH` × `height` inches."""
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mcstudy import files, statistics
 from mcstudy.closeup import CLOSEUPS, Look, Writing
+from mcstudy.drawers import Drawers
 from mcstudy.errors import RunError
-from mcstudy.figures import FIGURES, draw
+from mcstudy.figures import FIGURES, Drawn, draw
 from mcstudy.report.build import build
+from mcstudy.report.document import Picture
 from mcstudy.report.render import csv, markdown, page
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ def write(
     trials: Trials = None,
     tallies: Mapping[str, statistics.Tally] | None = None,
     losses: Mapping[str, statistics.Columns] | None = None,
+    drawers: Drawers | None = None,
 ) -> pd.DataFrame:
     """Writes the tables of `TABLES` as CSV, ``figures/*.png``, ``report.md`` and ``report.html``.
 
@@ -50,6 +54,7 @@ def write(
         trials: how many trials of each cell, from trial 0 on; by default all that the study asks for.
         tallies: of these, by the cell's id, where they are known.
         losses: quantiles of their losses likewise, as `mcstudy.statistics.Seen` has them.
+        drawers: draw figures too; none by default.
 
     Returns:
         The rates, as in ``rates.csv``.
@@ -58,33 +63,68 @@ def write(
         RunError: trials are missing, or the folder cannot be written to.
     """
     frames = collect(plan, store, trials, tallies, losses)
+    figures = _Figures(plan, frames, drawers or Drawers())
+    figures.ask()
     with Writing(store) as writing:
         look = Look(plan, store, trials, frames["rates"], writing)
-        frames |= {name: made(look) for name, made in CLOSEUPS.items()}
-        early = plan.study.study.until is not None
-        images = {name: draw(drawing, frames[drawing.frame], plan.keys, early) for name, drawing in FIGURES.items()}
-    asked = trials if isinstance(trials, int) else plan.study.trials
-    document = build(plan, frames, images, asked)
+        for name, made in CLOSEUPS.items():
+            frames[name] = made(look)
+            figures.ask()
+        tables = _tables(frames)
+        document = build(plan, frames, figures.drawn, trials if isinstance(trials, int) else plan.study.trials)
     path = Path(folder)
     try:
         files.make_folder(path / "figures")
-        pages = dict(page for drawn in images.values() for page in drawn.pages)
+        pages = {block.name: block.png for block in document.blocks if isinstance(block, Picture)}
         written = {path / "figures" / f"{name}.png": image for name, image in pages.items()}
-        for name in TABLES:
-            frame = frames.get(f"{name}.csv", frames.get(name))
-            if frame is not None:
-                written[path / f"{name}.csv"] = csv(frame, "%.8g" if name == "effects" else None).encode()
+        written |= {path / f"{name}.csv": table for name, table in tables.items()}
         written[path / "report.md"] = markdown(document).encode()
         written[path / "report.html"] = page(document, provenance).encode()
         files.write_together(written)
         _remove_others(path / "figures", set(pages))
-        for name in TABLES:
-            if path / f"{name}.csv" not in written:
-                (path / f"{name}.csv").unlink(missing_ok=True)
+        for name in set(TABLES) - set(tables):
+            (path / f"{name}.csv").unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{error.filename or path}: cannot be written ({error.strerror or error})") from error
     rates: pd.DataFrame = frames["rates.csv"]
     return rates
+
+
+def _tables(frames: Mapping[str, Any]) -> dict[str, bytes]:
+    """The files of `TABLES` that there is a frame for."""
+    found = {name: frames.get(f"{name}.csv", frames.get(name)) for name in TABLES}
+    return {
+        name: csv(frame, "%.8g" if name == "effects" else None).encode()
+        for name, frame in found.items()
+        if frame is not None
+    }
+
+
+class _Figures:
+    """The figures of a report, which are asked for as soon as `frames` has what they draw."""
+
+    def __init__(self, plan: Plan, frames: Mapping[str, Any], drawers: Drawers) -> None:
+        self._keys, self._early = plan.keys, plan.study.study.until is not None
+        self._frames, self._drawers = frames, drawers
+        self._asked: dict[str, Future[Drawn] | None] = {}
+
+    def ask(self) -> None:
+        """Has the drawers begin with what is there now."""
+        for name, drawing in FIGURES.items():
+            if name not in self._asked and drawing.frame in self._frames:
+                frame = self._frames[drawing.frame]
+                self._asked[name] = self._drawers.ask(name, frame, self._keys, self._early)
+
+    def drawn(self) -> dict[str, Drawn]:
+        """All of them, by name."""
+        # The drawers begin with the first.
+        found = {name: self._drawn(name) for name in reversed(FIGURES)}
+        return {name: found[name] for name in FIGURES}
+
+    def _drawn(self, name: str) -> Drawn:
+        drawing = FIGURES[name]
+        there = self._drawers.take(self._asked[name])
+        return draw(drawing, self._frames[drawing.frame], self._keys, self._early) if there is None else there
 
 
 def collect(

@@ -74,7 +74,7 @@ _TEXT_FRAMES = {"restarts": "times"}
 def build(
     plan: Plan,
     frames: Mapping[str, Any],
-    images: Mapping[str, Drawn],
+    images: Callable[[], Mapping[str, Drawn]],
     trials: int,
 ) -> Document:
     """The document.
@@ -83,7 +83,8 @@ def build(
         plan: the cells.
         frames: what the figures draw, by name: frames of `mcstudy.statistics` (rates, at the least), and what
             `mcstudy.closeup.CLOSEUPS` made; claims, where the study has some.
-        images: the figures of `FIGURES` as they were drawn.
+        images: gives the figures of `FIGURES` as they were drawn; it is called when all words are found, while which
+            others may have drawn.
         trials: trials per cell that were asked for.
     """
     frame = frames["rates"]
@@ -97,18 +98,19 @@ def build(
     blocks += [Heading(2, "What came out"), *endings(frame, plan.keys), *tables(frame, plan.keys)]
     if "decisions" in frames:
         blocks += decided(plan, frames["decisions"])
+    texts: dict[str, list[Block]] = {}
     for name, drawing in FIGURES.items():
-        found = []
         told = _TEXT_FRAMES.get(name, drawing.frame)
-        if name in _TEXTS and told in frames:
-            found = _TEXTS[name](frames[told], plan.keys)
-        if name in images and images[name].pages:
-            found += _pictures(images[name], drawing)
-        if found:
-            blocks += [Heading(2, drawing.heading), *found]
-    blocks += [Heading(2, "What was run"), *setup(plan, _trials(frame, trials)), *looks(plan)]
-    blocks += [Heading(2, "How a trial can end"), *_outcomes()]
-    blocks += [Heading(2, "How to run it again"), *_again(plan, trials)]
+        texts[name] = _TEXTS[name](frames[told], plan.keys) if name in _TEXTS and told in frames else []
+    last = [Heading(2, "What was run"), *setup(plan, _trials(frame, trials)), *looks(plan)]
+    last += [Heading(2, "How a trial can end"), *_outcomes()]
+    last += [Heading(2, "How to run it again"), *_again(plan, trials)]
+    drawn = images()
+    for name, drawing in FIGURES.items():
+        pictures = _pictures(drawn[name], drawing) if name in drawn else []
+        if texts[name] or pictures:
+            blocks += [Heading(2, drawing.heading), *texts[name], *pictures]
+    blocks += last
     return Document(plan.study.title, tuple(_numbered(blocks)))
 
 
@@ -119,6 +121,8 @@ def _question(plan: Plan) -> list[Block]:
 
 
 def _pictures(drawn: Drawn, drawing: Drawing) -> list[Block]:
+    if not drawn.pages:
+        return []
     single = drawing.frame in CLOSEUPS
     blocks: list[Block] = []
     for number, (name, png) in enumerate(drawn.pages):

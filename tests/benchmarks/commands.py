@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from .phases import PHASES
+from .phases import OVERHEAD, PHASES
 from .rows import Tell, row
 from .timing import Spread
 from .workloads import COMPILE_GOAL, IMPORT_GOAL, OVERHEAD_GOAL
@@ -83,7 +83,7 @@ def whole_study(repeats: int, threads: int | None, tell: Tell) -> None:
         ]
         for phase in PHASES:
             tell(row("commands", "F", f"warm, {phase}", Spread.of([each[phase] for each in spent]), "s"))
-        others = Spread.of([sum(each[phase] for phase in PHASES[2:]) for each in spent])
+        others = Spread.of([sum(each[phase] for phase in OVERHEAD) for each in spent])
         note = "all but training, drawing and importing other packages"
         tell(row("commands", "F", "warm, overhead", others, "s", goal=OVERHEAD_GOAL, note=note))
 

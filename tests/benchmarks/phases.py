@@ -2,7 +2,7 @@
 
 KNOWN is a file of the names of modules. Where it is missing, the command just runs, and the modules of other packages
 that it has imported then are written there. Otherwise they are imported first, and the last line printed has the
-seconds of each phase after that, as JSON.
+seconds of each phase after that, as JSON. What several threads or processes do at once is in the first of their phases.
 """
 
 from __future__ import annotations
@@ -13,12 +13,19 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-PHASES = ("training", "drawing", "loading kernels", "looking closely", "everything else")
-"""In everything else: planning, storing, adding up, statistics, words, and importing mcstudy itself."""
+PHASES = ("loading kernels", "training", "drawing", "importing", "looking closely", "everything else")
+"""Importing: what else a process imports that draws too. Everything else: planning, storing, adding up, statistics,
+words, and importing mcstudy itself, while no other process draws or imports."""
+
+OVERHEAD = ("loading kernels", "looking closely", "everything else")
+"""All but training, drawing and importing other packages."""
+
+Stretch = tuple[float, float]
+"""From when to when, seconds."""
 
 
 def main() -> None:
@@ -31,11 +38,11 @@ def main() -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
         start = time.perf_counter()
-        spent = dict.fromkeys(PHASES, 0.0)
-        _watch(spent)
+        stretches: dict[str, list[Stretch]] = {phase: [] for phase in PHASES}
+        _watch(stretches)
         _command()
-        spent["everything else"] = time.perf_counter() - start - sum(spent.values())
-        print(json.dumps(spent))
+        stretches["everything else"].append((start, time.perf_counter()))
+        print(json.dumps(_spent(stretches)))
     else:
         _command()
         others = [name for name in sys.modules if name not in before and name.split(".")[0] not in ("mcstudy", "tests")]
@@ -52,47 +59,64 @@ def _command() -> None:
             raise
 
 
-def _watch(spent: dict[str, float]) -> None:
-    """Have the phases add what they take."""
+def _spent(stretches: dict[str, list[Stretch]]) -> dict[str, float]:
+    """The seconds of each phase that are in no phase before."""
+    spent, passed = {}, list[Stretch]()
+    for phase, own in stretches.items():
+        before = _length(passed)
+        passed += own
+        spent[phase] = _length(passed) - before
+    return spent
+
+
+def _length(stretches: Iterable[Stretch]) -> float:
+    """Seconds that are in one of the stretches at least."""
+    length, end = 0.0, 0.0
+    for first, last in sorted(stretches):
+        length += max(0.0, last - max(first, end))
+        end = max(end, last)
+    return length
+
+
+def _watch(stretches: dict[str, list[Stretch]]) -> None:
+    """Have the phases note when they are gone through."""
     from mcstudy import closeup, report
     from mcstudy.closeup import sample
+    from mcstudy.drawers import Drawers
     from mcstudy.engine import run, threads
     from mcstudy.engine.threads import Unit
 
-    def timed(function: Callable[..., Any], phase: str, within: str | None = None) -> Callable[..., Any]:
+    def timed(function: Callable[..., Any], phase: str) -> Callable[..., Any]:
         def call(*arguments: Any, **named: Any) -> Any:
             start = time.perf_counter()
             try:
                 return function(*arguments, **named)
             finally:
-                took = time.perf_counter() - start
-                spent[phase] += took
-                if within is not None:
-                    spent[within] -= took
+                stretches[phase].append((start, time.perf_counter()))
 
         return call
 
     lock, loaded, run_unit = threading.Lock(), threading.Event(), threads.run_unit
+    load = timed(run_unit, "loading kernels")
 
     def first_loaded(unit: Unit, memory: Any, stop: Any, traced: bool = False) -> Any:
         with lock:
             if not loaded.is_set():
                 # No trials: the kernels are read from the cache, and train nothing.
-                start = time.perf_counter()
-                run_unit(unit._replace(last=unit.first), memory, stop)
-                spent["loading kernels"] += time.perf_counter() - start
-                spent["training"] -= time.perf_counter() - start
+                load(unit._replace(last=unit.first), memory, stop)
                 loaded.set()
         return run_unit(unit, memory, stop, traced)
 
-    def watch(module: Any, name: str, phase: str, within: str | None = None) -> None:
-        setattr(module, name, timed(getattr(module, name), phase, within))
+    def watch(owner: Any, name: str, phase: str) -> None:
+        setattr(owner, name, timed(getattr(owner, name), phase))
 
     threads.__dict__["run_unit"] = first_loaded
     watch(run, "run_units", "training")
     watch(report, "draw", "drawing")
+    watch(Drawers, "_drawn", "drawing")
+    watch(Drawers, "_begin", "importing")
     # What is looked at closely is trained once more, with all that happens on the way.
-    watch(sample, "train_sample", "training", within="looking closely")
+    watch(sample, "train_sample", "training")
     for name, made in list(closeup.CLOSEUPS.items()):
         closeup.CLOSEUPS[name] = timed(made, "looking closely")
 

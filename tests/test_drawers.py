@@ -1,0 +1,173 @@
+"""Figures that other processes draw: the same bytes, and drawn here where a process is lost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import wait
+from pathlib import Path
+from typing import Any
+
+import pytest
+import synthetic
+
+import mcstudy
+from mcstudy import report
+from mcstudy.closeup import CLOSEUPS
+from mcstudy.drawers import LEAST_CELLS, MOST, Drawers
+from mcstudy.figures import FIGURES, draw
+from mcstudy.plan import Plan
+
+STUDY: dict[str, Any] = {
+    "study": {"name": "drawn", "seed": 1, "trials": 64},
+    "task": {"name": "distance", "batch": 10},
+    "network": {"hidden": [3], "bias": False},
+    "train": {"steps": 100},
+    "converge": {"loss": 0.01},
+    "vary": {
+        "activation": ["relu", "tanh"],
+        "init": ["normal", "uniform"],
+        "optimizer": [{"name": "sgd", "lr": 0.1}, {"name": "adam", "lr": 0.01}],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return synthetic.plan({"activation": synthetic.ACTIVATIONS[:4], "init": synthetic.INITS[:2]})
+
+
+@pytest.fixture(scope="module")
+def frames(plan: Plan) -> Mapping[str, Any]:
+    return report.collect(plan, synthetic.filled(plan))
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """What a report is, but for the page, which tells of the run."""
+    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: content for name, content in found.items() if name.endswith((".md", ".csv", ".png"))}
+
+
+def test_all_figures_of_a_run_can_be_drawn_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = mcstudy.Study.model_validate(STUDY)
+    mcstudy.run(study, out=tmp_path / "here")
+    drawn = []
+
+    def all_of_them(self: Drawers, asked: Any) -> Any:
+        drawn.append(asked.result())
+        return drawn[-1]
+
+    monkeypatch.setattr(Drawers, "take", all_of_them)
+    monkeypatch.setattr(report, "draw", None)
+    mcstudy.run(study, out=tmp_path / "there", drawers=2)
+    assert len(drawn) == len(FIGURES)
+    closeups = {name for name, drawing in FIGURES.items() if drawing.frame in CLOSEUPS}
+    assert len({one.pages[0][0] for one in drawn if one.pages} & closeups) >= 3
+    assert files(tmp_path / "there") == files(tmp_path / "here")
+
+
+def test_what_nobody_has_begun_is_drawn_here(plan: Plan, frames: Mapping[str, Any], tmp_path: Path) -> None:
+    store = synthetic.filled(plan)
+    report.write(plan, store, tmp_path / "here")
+    with Drawers(1, LEAST_CELLS) as drawers:
+        drawers.start()
+        report.write(plan, store, tmp_path / "both", drawers=drawers)
+        asked = [drawers.ask("rates", frames["rates"], plan.keys, False) for _ in range(20)]
+        assert drawers.take(asked[-1]) is None and asked[0] is not None
+        wait([asked[0]])
+        assert drawers.take(asked[0]) == draw(FIGURES["rates"], frames["rates"], plan.keys)
+    assert files(tmp_path / "both") == files(tmp_path / "here")
+
+
+@pytest.mark.parametrize("count, cells, processes", [(5, 100, MOST), (1, LEAST_CELLS, 1), (4, LEAST_CELLS - 1, 0)])
+def test_how_many_there_are(
+    plan: Plan, frames: Mapping[str, Any], count: int, cells: int, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = []
+    barrier = threading.Barrier(max(1, processes))
+
+    def begin(self: Drawers) -> None:
+        begun.append(self)
+        barrier.wait()
+
+    monkeypatch.setattr(Drawers, "_begin", begin)
+    with Drawers(count, cells) as drawers:
+        drawers.start()
+        asked = drawers.ask("rates", frames["rates"], plan.keys, False)
+    assert len(begun) == processes and (asked is None) == (processes == 0)
+
+
+@pytest.mark.parametrize("executable", ["/there/is/no/such/python", sys.executable])
+def test_a_process_that_is_lost(
+    plan: Plan, frames: Mapping[str, Any], executable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Drawers(1, LEAST_CELLS) as drawers:
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "executable", executable)
+            first = drawers.ask("rates", frames["rates"], plan.keys, False)
+            assert first is not None
+            wait([first])
+        for process in drawers._processes:
+            process.kill()
+        there = drawers.take(first)
+        asked = [drawers.ask(name, frames[FIGURES[name].frame], plan.keys, False) for name in ("outcomes", "causes")]
+        wait([one for one in asked if one is not None])
+        assert [drawers.take(one) for one in asked] == [None, None]
+    assert (there is not None) == (executable == sys.executable)
+
+
+def test_faults_are_met_here(plan: Plan, frames: Mapping[str, Any]) -> None:
+    with Drawers(1, LEAST_CELLS) as drawers:
+        unsent = drawers.ask("rates", lambda: None, plan.keys, False)
+        undrawn = drawers.ask("rates", frames["rates"].drop(columns="rate"), plan.keys, False)
+        for one in (unsent, undrawn):
+            assert one is not None
+            wait([one])
+            assert drawers.take(one) is None
+
+
+def test_what_is_printed_is_no_answer(
+    plan: Plan, frames: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, threading\n"
+        "os.write(1, b'X\\xff\\xff\\xff\\x7f at the start')\n"
+        "threading.Timer(0.5, lambda: os.write(1, b'X in between')).start()\n",
+        encoding="utf-8",
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with Drawers(1, LEAST_CELLS) as drawers:
+        for _ in range(2):
+            asked = drawers.ask("rates", frames["rates"], plan.keys, False)
+            assert asked is not None
+            wait([asked])
+            assert drawers.take(asked) == draw(FIGURES["rates"], frames["rates"], plan.keys)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_they_end_with_the_block(plan: Plan, frames: Mapping[str, Any], begun: bool) -> None:
+    with Drawers(2, LEAST_CELLS) as drawers:
+        drawers.start()
+        asked = [drawers.ask("rates", frames["rates"], plan.keys, False) for _ in range(9)]
+        if begun and asked[0] is not None:
+            asked[0].result()
+    assert all(process.returncode is not None for process in drawers._processes)
+    assert all(one is not None and one.done() for one in asked)
+
+
+ORPHANED = """
+import os, signal
+from mcstudy.drawers import LEAST_CELLS, Drawers
+drawers = Drawers(1, LEAST_CELLS)
+drawers.start()
+drawers._pool.submit(print, "ready", flush=True).result()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_they_end_when_nobody_is_left_to_ask() -> None:
+    # It returns when the other process, which has its standard error, has ended too.
+    done = subprocess.run([sys.executable, "-c", ORPHANED], capture_output=True, text=True, timeout=60)
+    assert done.returncode < 0 and done.stdout == "ready\n" and done.stderr == ""
