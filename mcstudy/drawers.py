@@ -1,4 +1,4 @@
-"""Other processes that draw figures while this one goes on, and what runs in them (``python -m mcstudy.drawers``).
+"""Other processes that draw figures while this one goes on, and `main`, which runs in them.
 
 Each is asked through a pipe for one figure after the other, and answers with the bytes that would be drawn here. None
 of them is needed: where one cannot be started, or is lost, its figures are drawn here.
@@ -11,6 +11,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,10 +26,14 @@ MOST, LEAST_CELLS = 3, 8
 imported what it needs."""
 
 _READY = b"mcstudy draws\n"
+_PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from mcstudy.drawers import main; main()"
 
 
 class Drawers:
     """Processes that draw, for a block; they end with it, whether they are done or not.
+
+    What goes wrong with them is not told. It takes their time alone: figures that they have not drawn are drawn by who
+    asked, who then meets what is wrong with a figure itself.
 
     Args:
         count: how many, at most `MOST`; with 0 everything is drawn by whoever asks.
@@ -39,6 +44,7 @@ class Drawers:
         self._count = min(count, MOST) if cells >= LEAST_CELLS else 0
         self._processes: list[subprocess.Popen[bytes]] = []
         self._lock, self._ended = threading.Lock(), False
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         # Each thread begins a process of its own, and speaks with no other.
         self._pool, self._own = ThreadPoolExecutor(max(1, self._count)), threading.local()
 
@@ -54,18 +60,27 @@ class Drawers:
         for process in self._processes:
             with suppress(OSError), process:  # what was half sent is not wanted any more
                 pass
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def start(self) -> None:
         """Have the processes import what they need, which takes a second or two."""
-        for _ in range(self._count):
-            self._pool.submit(self._process)
+        with suppress(RuntimeError):  # the system has no thread to give
+            for _ in range(self._count):
+                self._pool.submit(self._process)
 
     def ask(self, figure: str, frame: Any, keys: Sequence[str], anytime: bool) -> Future[Drawn] | None:
         """Ask for one of `mcstudy.figures.FIGURES`, by its name; for the rest see `mcstudy.figures.draw`."""
-        return self._pool.submit(self._drawn, (figure, frame, tuple(keys), anytime)) if self._count else None
+        if self._count:
+            with suppress(RuntimeError):
+                return self._pool.submit(self._drawn, (figure, frame, tuple(keys), anytime))
+        return None
 
     def take(self, asked: Future[Drawn] | None) -> Drawn | None:
-        """What was asked for; None if it has to be drawn here: nobody has begun with it, or a process was lost."""
+        """What was asked for; None if it has to be drawn here: nobody has begun with it, or a process was lost.
+
+        One that has begun is waited for.
+        """
         if asked is None or asked.cancel():
             return None
         return asked.result() if asked.exception() is None else None
@@ -88,13 +103,15 @@ class Drawers:
         with self._lock:
             if self._ended:
                 raise OSError("nothing is to be drawn any more")
+            # matplotlib has files there where it can keep none, and a process that is killed removes nothing.
+            self._folder = self._folder or tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
             process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mcstudy.drawers"],
+                [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 # A terminal's Ctrl-C is for this process, which ends the others.
                 start_new_session=True,
-                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                env=os.environ | {"TMPDIR": self._folder.name},
             )
             self._processes.append(process)
         assert process.stdout is not None
@@ -106,6 +123,7 @@ class Drawers:
     def _drawn(self, question: tuple[Any, ...]) -> Drawn:
         process = self._process()
         message = pickle.dumps(question)
+        # Whatever interrupts the two, they would not understand each other any more.
         self._own.process = None
         assert process.stdin is not None
         process.stdin.write(message)
@@ -132,12 +150,8 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 def main() -> None:
     """What the other process runs. Faults have no words here: who asked draws the figure and meets them there."""
     gc.disable()
-    with os.fdopen(os.dup(0), "rb") as questions, os.fdopen(os.dup(1), "wb") as answers:
+    faults = suppress(Exception, KeyboardInterrupt)
+    with faults, os.fdopen(os.dup(0), "rb") as questions, os.fdopen(os.dup(1), "wb") as answers:
         # What anything prints is no answer.
         os.dup2(2, 1)
-        with suppress(Exception):
-            serve(questions, answers)
-
-
-if __name__ == "__main__":
-    main()
+        serve(questions, answers)

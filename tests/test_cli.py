@@ -640,3 +640,9 @@ def test_a_reader_that_leaves_early_is_no_error(place: Path, reader: str, read: 
     command = f'"{sys.executable}" -m mcstudy list --json | {reader}'
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=place, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, read, "")
+
+
+def test_an_output_that_is_closed_is_no_error(place: Path) -> None:
+    command = f'"{sys.executable}" -m mcstudy list --json >&-'
+    done = subprocess.run(["bash", "-c", command], cwd=place, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from concurrent.futures import wait
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def frames(plan: Plan) -> Mapping[str, Any]:
     return report.collect(plan, synthetic.filled(plan))
 
 
+class Nothing:
+    """A closeup without cells."""
+
+    cells: tuple[str, ...] = ()
+    of = 0
+
+
 def files(folder: Path) -> dict[str, bytes]:
     """What a report is, but for the page, which tells of the run."""
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
@@ -68,12 +76,26 @@ def test_all_figures_of_a_run_can_be_drawn_elsewhere(tmp_path: Path, monkeypatch
     assert files(tmp_path / "there") == files(tmp_path / "here")
 
 
-def test_what_nobody_has_begun_is_drawn_here(plan: Plan, frames: Mapping[str, Any], tmp_path: Path) -> None:
+def test_what_nobody_has_begun_is_drawn_here(
+    plan: Plan, frames: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = synthetic.filled(plan)
     report.write(plan, store, tmp_path / "here")
+    drawn = []
+    take = Drawers.take
+
+    def noted(self: Drawers, asked: Any) -> Any:
+        drawn.append(take(self, asked))
+        return drawn[-1]
+
+    monkeypatch.setattr(Drawers, "take", noted)
     with Drawers(1, LEAST_CELLS) as drawers:
         drawers.start()
+        ready = drawers.ask("causes", frames["rates"], plan.keys, False)
+        assert ready is not None
+        wait([ready])
         report.write(plan, store, tmp_path / "both", drawers=drawers)
+        assert None in drawn and any(one is not None for one in drawn)
         asked = [drawers.ask("rates", frames["rates"], plan.keys, False) for _ in range(20)]
         assert drawers.take(asked[-1]) is None and asked[0] is not None
         wait([asked[0]])
@@ -86,7 +108,7 @@ def test_how_many_there_are(
     plan: Plan, frames: Mapping[str, Any], count: int, cells: int, processes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = []
-    barrier = threading.Barrier(max(1, processes))
+    barrier = threading.Barrier(max(1, processes), timeout=60)
 
     def begin(self: Drawers) -> None:
         begun.append(self)
@@ -118,26 +140,48 @@ def test_a_process_that_is_lost(
     assert (there is not None) == (executable == sys.executable)
 
 
-def test_faults_are_met_here(plan: Plan, frames: Mapping[str, Any]) -> None:
+def test_faults_are_met_here(plan: Plan, frames: Mapping[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     with Drawers(1, LEAST_CELLS) as drawers:
-        unsent = drawers.ask("rates", lambda: None, plan.keys, False)
-        undrawn = drawers.ask("rates", frames["rates"].drop(columns="rate"), plan.keys, False)
-        for one in (unsent, undrawn):
+        there = []
+        for frame in (lambda: None, frames["rates"], frames["rates"].drop(columns="rate")):
+            one = drawers.ask("rates", frame, plan.keys, False)
             assert one is not None
             wait([one])
-            assert drawers.take(one) is None
+            there.append(drawers.take(one) is not None)
+        assert there == [False, True, False]
+    with Drawers(1, LEAST_CELLS) as drawers:
+        faulty = {**frames, "rates": frames["rates"].drop(columns="rate"), **dict.fromkeys(CLOSEUPS, Nothing())}
+        figures = report._Figures(plan, faulty, drawers)
+        figures.ask()
+        with pytest.raises(KeyError, match="rate"):
+            figures.drawn()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_no_thread_is_left_for_them(plan: Plan, frames: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(self: object, *_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", refused)
+    with Drawers(1, LEAST_CELLS) as drawers:
+        drawers.start()
+        assert drawers.take(drawers.ask("rates", frames["rates"], plan.keys, False)) is None
 
 
 def test_what_is_printed_is_no_answer(
     plan: Plan, frames: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
-        "import os, threading\n"
-        "os.write(1, b'X\\xff\\xff\\xff\\x7f at the start')\n"
-        "threading.Timer(0.5, lambda: os.write(1, b'X in between')).start()\n",
+        "import os, threading, time\n"
+        "def write():\n"
+        "    while True:\n"
+        "        os.write(1, b'X\\xff\\xff\\xff\\x7f')\n"
+        "        time.sleep(0.001)\n"
+        "os.write(1, b'X\\xff\\xff\\xff\\x7f')\n"
+        "threading.Timer(0.2, write).start()\n",
         encoding="utf-8",
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Drawers(1, LEAST_CELLS) as drawers:
         for _ in range(2):
             asked = drawers.ask("rates", frames["rates"], plan.keys, False)
@@ -158,16 +202,42 @@ def test_they_end_with_the_block(plan: Plan, frames: Mapping[str, Any], begun: b
 
 
 ORPHANED = """
-import os, signal
+import os, signal, sys, time
+import pandas as pd
 from mcstudy.drawers import LEAST_CELLS, Drawers
 drawers = Drawers(1, LEAST_CELLS)
 drawers.start()
-drawers._pool.submit(print, "ready", flush=True).result()
+while not drawers._processes:
+    time.sleep(0.01)
+if sys.argv[1] != "importing":
+    drawers._pool.submit(print, "ready", flush=True).result()
+if sys.argv[1] == "drawing":
+    drawers.ask("rates", pd.read_csv(sys.argv[2]), ("activation", "init"), False)
+    time.sleep(0.1)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_they_end_when_nobody_is_left_to_ask() -> None:
+@pytest.mark.parametrize("doing", ["importing", "nothing", "drawing"])
+def test_they_end_when_nobody_is_left_to_ask(frames: Mapping[str, Any], doing: str, tmp_path: Path) -> None:
+    frames["rates"].to_csv(tmp_path / "rates.csv", index=False)
+    arguments = [sys.executable, "-c", ORPHANED, doing, str(tmp_path / "rates.csv")]
     # It returns when the other process, which has its standard error, has ended too.
-    done = subprocess.run([sys.executable, "-c", ORPHANED], capture_output=True, text=True, timeout=60)
-    assert done.returncode < 0 and done.stdout == "ready\n" and done.stderr == ""
+    environment = os.environ | {"TMPDIR": str(tmp_path)}  # a process that is killed removes nothing
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode < 0 and "Traceback" not in done.stderr and ("ready" in done.stdout) == (doing != "importing")
+
+
+def test_nothing_temporary_is_left(
+    plan: Plan, frames: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Where matplotlib cannot keep anything, it makes a folder of its own for as long as its process lives.
+    monkeypatch.setenv("MPLCONFIGDIR", "/dev/null/nowhere")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with Drawers(1, LEAST_CELLS) as drawers:
+        asked = drawers.ask("rates", frames["rates"], plan.keys, True)
+        assert asked is not None
+        wait([asked])
+        assert len(list(tmp_path.rglob("matplotlib-*"))) == 1
+        assert drawers.take(asked) == draw(FIGURES["rates"], frames["rates"], plan.keys, True)
+    assert list(tmp_path.iterdir()) == []

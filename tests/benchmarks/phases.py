@@ -2,7 +2,7 @@
 
 KNOWN is a file of the names of modules. Where it is missing, the command just runs, and the modules of other packages
 that it has imported then are written there. Otherwise they are imported first, and the last line printed has the
-seconds of each phase after that, as JSON. What several threads or processes do at once is in the first of their phases.
+seconds of each phase after that, as JSON. What several threads do at once is in the first of their phases.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-PHASES = ("loading kernels", "training", "drawing", "importing", "looking closely", "everything else")
-"""Importing: what else a process imports that draws too. Everything else: planning, storing, adding up, statistics,
-words, and importing mcstudy itself, while no other process draws or imports."""
+PHASES = ("loading kernels", "training", "drawing", "looking closely", "everything else")
+"""Of the process that runs the study. Drawing: waiting for other processes that draw too. Everything else: planning,
+storing, adding up, statistics, words, and importing mcstudy itself."""
 
 OVERHEAD = ("loading kernels", "looking closely", "everything else")
 """All but training, drawing and importing other packages."""
+
+HIDDEN = "while another process draws"
+"""Overhead that nobody waits for: another process draws, or is started and imports what it needs for that."""
 
 Stretch = tuple[float, float]
 """From when to when, seconds."""
@@ -38,7 +41,7 @@ def main() -> None:
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
         start = time.perf_counter()
-        stretches: dict[str, list[Stretch]] = {phase: [] for phase in PHASES}
+        stretches: dict[str, list[Stretch]] = {phase: [] for phase in (*PHASES, HIDDEN)}
         _watch(stretches)
         _command()
         stretches["everything else"].append((start, time.perf_counter()))
@@ -60,12 +63,15 @@ def _command() -> None:
 
 
 def _spent(stretches: dict[str, list[Stretch]]) -> dict[str, float]:
-    """The seconds of each phase that are in no phase before."""
+    """The seconds of each phase that are in no phase before, and those of the overhead that are hidden."""
     spent, passed = {}, list[Stretch]()
-    for phase, own in stretches.items():
+    for phase in PHASES:
         before = _length(passed)
-        passed += own
+        passed += stretches[phase]
         spent[phase] = _length(passed) - before
+    exempt = [one for phase in PHASES if phase not in OVERHEAD for one in stretches[phase]]
+    loading = stretches["loading kernels"]
+    spent[HIDDEN] = _length(exempt + loading + stretches[HIDDEN]) - _length(exempt + loading)
     return spent
 
 
@@ -113,8 +119,9 @@ def _watch(stretches: dict[str, list[Stretch]]) -> None:
     threads.__dict__["run_unit"] = first_loaded
     watch(run, "run_units", "training")
     watch(report, "draw", "drawing")
-    watch(Drawers, "_drawn", "drawing")
-    watch(Drawers, "_begin", "importing")
+    watch(Drawers, "take", "drawing")
+    watch(Drawers, "_begin", HIDDEN)
+    watch(Drawers, "_drawn", HIDDEN)
     # What is looked at closely is trained once more, with all that happens on the way.
     watch(sample, "train_sample", "training")
     for name, made in list(closeup.CLOSEUPS.items()):
