@@ -138,3 +138,6 @@ def test_rows_are_read_as_they_were_written_and_newer_ones_take_their_place() ->
     assert read[:2] == known[:2]
     newer = known[1]._replace(value=2.5)
     assert tables.merged(read, [newer])[:2] == [known[0], newer]
+    commands = [Row("commands", name, "cold", 1.0, 1.0, 1.0, "s") for name in ("F", "G")]
+    another = commands[0]._replace(subject="warm")
+    assert tables.merged(commands, [another]) == [commands[0], another, commands[1]]

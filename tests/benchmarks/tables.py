@@ -129,7 +129,10 @@ def from_csv(text: str) -> list[Row]:
 
 
 def merged(known: Sequence[Row], found: Sequence[Row]) -> list[Row]:
-    """What is found, in place of what was known of the same; and what else was known. Workloads are in their order."""
+    """What is found, in place of what was known of the same; and what else was known. Workloads are in their order, and
+    all rows of one are together."""
     by_name = {(row.section, row.workload, row.subject): row for row in [*known, *found]}
     places = {each.name: place for place, each in enumerate(WORKLOADS)}
-    return sorted(by_name.values(), key=lambda row: places.get(row.workload, len(places)))
+    groups = {pair: place for place, pair in enumerate(dict.fromkeys(name[:2] for name in by_name))}
+    rows = by_name.values()
+    return sorted(rows, key=lambda row: (places.get(row.workload, len(places)), groups[row.section, row.workload]))
