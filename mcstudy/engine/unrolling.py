@@ -38,6 +38,10 @@ LOADED_SECONDS = 0.1
 """Likewise, for kernels to be used that an earlier run has left on disk: loading takes a tenth of that."""
 
 
+_loaded: dict[tuple[str, str], int] = {}
+"""The addresses of kernels that this process has, by their kind and name."""
+
+
 class Unrolled:
     """Which cells train by kernels of their own, and whether these may have to be compiled.
 
@@ -135,8 +139,11 @@ def _addresses(
 
     def address(kind: str, make: Callable[..., int], network: Network) -> int:
         name = _name(cell, network, pack)
-        there = compiles or any(jit.kernel_cache().glob(f"*/*.{kind}-{name}-*.nbi"))
-        return make(network, name, pack) if there else 0
+        if (kind, name) not in _loaded:
+            if not compiles and not any(jit.kernel_cache().glob(f"*/*.{kind}-{name}-*.nbi")):
+                return 0
+            _loaded[kind, name] = make(network, name, pack)
+        return _loaded[kind, name]
 
     fused, labels, learned, evaluated, _, shape = ways
     found = {}
