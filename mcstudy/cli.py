@@ -78,20 +78,14 @@ def _train(
 ) -> tuple[Results, str]:
     """Run a study with a folder; returns its results and the folder."""
     from mcstudy import api
+    from mcstudy.drawers import fitting
     from mcstudy.progress import Quiet, Shown
 
     folder = out if out is not None else os.path.join("reports", study.name)
     command = shlex.join(["python", "-m", "mcstudy", *sys.argv[1:]])
     progress = Quiet() if quiet else Shown()
-    results = api.run(study, trials, seed, folder, threads, progress, command=command, drawers=_drawers(threads))
+    results = api.run(study, trials, seed, folder, threads, progress, command=command, drawers=fitting(threads))
     return results, folder
-
-
-def _drawers(threads: int | None = None) -> int:
-    """How many processes draw beside this one: one for each further core, or thread where their number is given."""
-    from mcstudy.engine.threads import available_threads
-
-    return (threads or available_threads()) - 1
 
 
 @cli.command(short_help="Show the cells and an estimate of the time.")
@@ -146,12 +140,12 @@ def report(folder: str) -> None:
     """Draw the report of stored trials again."""
     from mcstudy import api, manifest
     from mcstudy.again.folder import open_run
-    from mcstudy.drawers import Drawers
+    from mcstudy.drawers import Drawers, fitting
 
     _tell_of_code()
     opened = open_run(folder)
     made, record = opened.plan, opened.record
-    with Drawers(_drawers(), len(made.cells)) as drawers:
+    with Drawers(fitting(), len(made.cells)) as drawers:
         drawers.start()
         trials = manifest.reported(record)
         rates = api.write_report(made, opened.store, Path(folder), dict(record), trials, drawers=drawers)

@@ -25,15 +25,27 @@ MOST, LEAST_CELLS = 3, 8
 """Processes at the most, and cells of a study that has any: of fewer, all is drawn by the time that a process has
 imported what it needs."""
 
+MEMORY = 2 << 30
+"""Bytes of the machine's memory for each of them, which takes a sixth of that."""
+
 _READY = b"mcstudy draws\n"
 _PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from mcstudy.drawers import main; main()"
+
+
+def fitting(threads: int | None = None) -> int:
+    """How many fit beside this process: one for each further core, or thread where a number is given, and `MEMORY`."""
+    from mcstudy.engine.program import memory_bytes
+    from mcstudy.engine.threads import available_threads
+
+    memory = memory_bytes()
+    return min((threads or available_threads()) - 1, MOST if memory is None else memory // MEMORY)
 
 
 class Drawers:
     """Processes that draw, for a block; they end with it, whether they are done or not.
 
-    What goes wrong with them is not told. It takes their time alone: figures that they have not drawn are drawn by who
-    asked, who then meets what is wrong with a figure itself.
+    What goes wrong in them is not told: their figures are then drawn by whoever asked, who meets what is wrong with a
+    figure there.
 
     Args:
         count: how many, at most `MOST`; with 0 everything is drawn by whoever asks.
@@ -139,7 +151,10 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
     from mcstudy.figures import FIGURES, draw
     from mcstudy.figures.canvas import prepare
 
+    gc.disable()  # to look through what is being imported would take a tenth of the time
     prepare()
+    gc.freeze()
+    gc.enable()
     answers.write(_READY)
     while True:
         answers.flush()
@@ -149,7 +164,6 @@ def serve(questions: IO[bytes], answers: IO[bytes]) -> None:
 
 def main() -> None:
     """What the other process runs. Faults have no words here: who asked draws the figure and meets them there."""
-    gc.disable()
     faults = suppress(Exception, KeyboardInterrupt)
     with faults, os.fdopen(os.dup(0), "rb") as questions, os.fdopen(os.dup(1), "wb") as answers:
         # What anything prints is no answer.

@@ -17,7 +17,7 @@ import synthetic
 import mcstudy
 from mcstudy import report
 from mcstudy.closeup import CLOSEUPS
-from mcstudy.drawers import LEAST_CELLS, MOST, Drawers
+from mcstudy.drawers import LEAST_CELLS, MOST, Drawers, fitting
 from mcstudy.figures import FIGURES, draw
 from mcstudy.plan import Plan
 
@@ -119,6 +119,18 @@ def test_how_many_there_are(
         drawers.start()
         asked = drawers.ask("rates", frames["rates"], plan.keys, False)
     assert len(begun) == processes and (asked is None) == (processes == 0)
+
+
+@pytest.mark.parametrize(
+    "threads, gigabytes, processes", [(1, 64, 0), (4, 64, 3), (4, 1.9, 0), (4, 2, 1), (4, None, 3), (None, 64, 6)]
+)
+def test_how_many_fit(
+    threads: int | None, gigabytes: float | None, processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = None if gigabytes is None else int(gigabytes * 2**30)
+    monkeypatch.setattr("mcstudy.engine.program.memory_bytes", lambda: memory)
+    monkeypatch.setattr("mcstudy.engine.threads.available_threads", lambda: 7)
+    assert fitting(threads) == processes
 
 
 @pytest.mark.parametrize("executable", ["/there/is/no/such/python", sys.executable])

@@ -39,7 +39,7 @@ ROOMS: dict[str, set[str]] = {
     "statistics": {"outcomes", "plan", "store", "sums"},
     "figures": set(),
     "closeup": {"errors", "outcomes", "plan", "store", "sums", "engine", "statistics"},
-    "drawers": {"figures"},
+    "drawers": {"figures", "engine"},
     "report": {"errors", "outcomes", "files", "spec", "plan", "store", "statistics", "closeup", "figures", "drawers"},
     # what users meet
     "listing": {"catalog"},
