@@ -105,21 +105,22 @@ def _clocked(ours: Ours, threads: int, clocks: list[tuple[float, float]]) -> Non
 
 
 def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
-    """Trials a second over their number, and over the number of cells at 256,000 trials in all.
+    """Trials a second over their number, and over the number of cells: at 10^6 trials in all, and at 256 trials each,
+    where what a cell takes besides its trials weighs more, and all of these keep their losses at the checks.
 
     The network's kernels are on disk by then: a small run uses them there and does not compile them.
     """
     Ours(_cheap(1), 10**5).run(threads)
     trials = [_rate(f"10^{e} trials", _cheap(1), 10**e, 1, threads, repeats, tell) for e in range(4, most + 1)]
     cells = [
-        _rate(f"{count} cell{'s' * (count > 1)}", _cheap(count), 256_000 // count, count, threads, repeats, tell)
+        _rate(f"{count} cell{'s' * (count > 1)}", _cheap(count), 10**6 // count, count, threads, repeats, tell)
         for count in (1, 10, 100, 1000)
     ]
-    rows = {"any number of trials": trials, "any number of cells": cells}
-    if most >= 6:
-        # What a cell takes besides its trials weighs less where it has more of them.
-        many = _rate("1000 cells of 1000 trials", _cheap(1000), 1000, 1000, threads, repeats, tell)
-        rows["10^6 trials of one cell or of 1000"] = [trials[2], many]
+    few = [
+        _rate(f"{count} cell{'s' * (count > 1)} of 256 trials", _cheap(count), 256, count, threads, repeats, tell)
+        for count in (100, 1000)
+    ]
+    rows = {"any number of trials": trials, "any number of cells": cells, "also of 256 trials": [*cells, *few]}
     for name, rates in rows.items():
         share = 100 * min(rates) / max(rates)
         tell(row("scale", name, "slowest, of the fastest", Spread.of([share]), "%"))
