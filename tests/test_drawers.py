@@ -202,6 +202,19 @@ def test_what_is_printed_is_no_answer(
             assert drawers.take(asked) == draw(FIGURES["rates"], frames["rates"], plan.keys)
 
 
+def test_they_import_what_this_process_does(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / f"a{os.pathsep}b"
+    folder.mkdir()
+    (folder / "odd.py").write_text("class Closeup:\n    cells = ()\n    of = 0\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(folder))
+    import odd  # type: ignore[import-not-found]
+
+    with Drawers(1, LEAST_CELLS) as drawers:
+        asked = drawers.ask("paths", odd.Closeup(), plan.keys, False)
+        assert asked is not None
+        assert asked.result() == draw(FIGURES["paths"], odd.Closeup(), plan.keys)
+
+
 @pytest.mark.parametrize("begun", [False, True])
 def test_they_end_with_the_block(plan: Plan, frames: Mapping[str, Any], begun: bool) -> None:
     with Drawers(2, LEAST_CELLS) as drawers:
