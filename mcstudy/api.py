@@ -139,7 +139,6 @@ def run(
             raise ValueError(f"{name}={value}: it has to be at least 1")
     study = study.with_(trials=trials, seed=seed)
     plan = make_plan(study)
-    from mcstudy.drawers import Drawers
     from mcstudy.engine.linking import compile_own
     from mcstudy.engine.program import check_memory
     from mcstudy.engine.room import check_room
@@ -164,6 +163,7 @@ def run(
         trained, counts = trained_and_counts()
         return Results(plan, plan.counts(counts), trained, None, store)
     from mcstudy import manifest, statistics
+    from mcstudy.drawers import Drawers
 
     with store.held() as notice, Drawers(drawers, len(plan.cells)) as others:
         if notice:

@@ -258,7 +258,7 @@ def main() -> NoReturn:
         # Not by `cli.main`, which ends with 1 where a reader has left.
         with listening(), cli.make_context("mcstudy", sys.argv[1:]) as context:
             cli.invoke(context)
-        print(end="", flush=True)
+        print(end="", flush=True)  # also where there is no sys.stdout, since it was closed
     except click.exceptions.Exit as end:
         sys.exit(end.exit_code)
     except (StudyError, RunError) as error:

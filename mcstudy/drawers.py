@@ -37,8 +37,8 @@ def fitting(threads: int | None = None) -> int:
     from mcstudy.engine.program import memory_bytes
     from mcstudy.engine.threads import available_threads
 
-    memory = memory_bytes()
-    return min((threads or available_threads()) - 1, MOST if memory is None else memory // MEMORY)
+    others, memory = (threads or available_threads()) - 1, memory_bytes()
+    return others if memory is None else min(others, memory // MEMORY)
 
 
 class Drawers:

@@ -7,18 +7,19 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import pytest
 import synthetic
+from commands import files
 
 import mcstudy
 from mcstudy import report
 from mcstudy.closeup import CLOSEUPS
 from mcstudy.drawers import LEAST_CELLS, MOST, Drawers, fitting
-from mcstudy.figures import FIGURES, draw
+from mcstudy.figures import FIGURES, Drawn, draw
 from mcstudy.plan import Plan
 
 STUDY: dict[str, Any] = {
@@ -52,10 +53,17 @@ class Nothing:
     of = 0
 
 
-def files(folder: Path) -> dict[str, bytes]:
+def reported(folder: Path) -> dict[str, bytes]:
     """What a report is, but for the page, which tells of the run."""
-    found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return {name: content for name, content in found.items() if name.endswith((".md", ".csv", ".png"))}
+    return {name: content for name, content in files(folder).items() if name.endswith((".md", ".csv", ".png"))}
+
+
+def answered(drawers: Drawers, frame: Any, plan: Plan, anytime: bool = False) -> Future[Drawn]:
+    """The rates, asked for, and waited for."""
+    asked = drawers.ask("rates", frame, plan.keys, anytime)
+    assert asked is not None
+    wait([asked])
+    return asked
 
 
 def test_all_figures_of_a_run_can_be_drawn_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +81,7 @@ def test_all_figures_of_a_run_can_be_drawn_elsewhere(tmp_path: Path, monkeypatch
     assert len(drawn) == len(FIGURES)
     closeups = {name for name, drawing in FIGURES.items() if drawing.frame in CLOSEUPS}
     assert len({one.pages[0][0] for one in drawn if one.pages} & closeups) >= 3
-    assert files(tmp_path / "there") == files(tmp_path / "here")
+    assert reported(tmp_path / "there") == reported(tmp_path / "here")
 
 
 def test_what_nobody_has_begun_is_drawn_here(
@@ -91,16 +99,14 @@ def test_what_nobody_has_begun_is_drawn_here(
     monkeypatch.setattr(Drawers, "take", noted)
     with Drawers(1, LEAST_CELLS) as drawers:
         drawers.start()
-        ready = drawers.ask("causes", frames["rates"], plan.keys, False)
-        assert ready is not None
-        wait([ready])
+        answered(drawers, frames["rates"], plan)
         report.write(plan, store, tmp_path / "both", drawers=drawers)
         assert None in drawn and any(one is not None for one in drawn)
         asked = [drawers.ask("rates", frames["rates"], plan.keys, False) for _ in range(20)]
         assert drawers.take(asked[-1]) is None and asked[0] is not None
         wait([asked[0]])
         assert drawers.take(asked[0]) == draw(FIGURES["rates"], frames["rates"], plan.keys)
-    assert files(tmp_path / "both") == files(tmp_path / "here")
+    assert reported(tmp_path / "both") == reported(tmp_path / "here")
 
 
 @pytest.mark.parametrize("count, cells, processes", [(5, 100, MOST), (1, LEAST_CELLS, 1), (4, LEAST_CELLS - 1, 0)])
@@ -140,9 +146,7 @@ def test_a_process_that_is_lost(
     with Drawers(1, LEAST_CELLS) as drawers:
         with monkeypatch.context() as patch:
             patch.setattr(sys, "executable", executable)
-            first = drawers.ask("rates", frames["rates"], plan.keys, False)
-            assert first is not None
-            wait([first])
+            first = answered(drawers, frames["rates"], plan)
         for process in drawers._processes:
             process.kill()
         there = drawers.take(first)
@@ -154,12 +158,8 @@ def test_a_process_that_is_lost(
 
 def test_faults_are_met_here(plan: Plan, frames: Mapping[str, Any], capfd: pytest.CaptureFixture[str]) -> None:
     with Drawers(1, LEAST_CELLS) as drawers:
-        there = []
-        for frame in (lambda: None, frames["rates"], frames["rates"].drop(columns="rate")):
-            one = drawers.ask("rates", frame, plan.keys, False)
-            assert one is not None
-            wait([one])
-            there.append(drawers.take(one) is not None)
+        given = (lambda: None, frames["rates"], frames["rates"].drop(columns="rate"))
+        there = [drawers.take(answered(drawers, frame, plan)) is not None for frame in given]
         assert there == [False, True, False]
     with Drawers(1, LEAST_CELLS) as drawers:
         faulty = {**frames, "rates": frames["rates"].drop(columns="rate"), **dict.fromkeys(CLOSEUPS, Nothing())}
@@ -196,9 +196,7 @@ def test_what_is_printed_is_no_answer(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with Drawers(1, LEAST_CELLS) as drawers:
         for _ in range(2):
-            asked = drawers.ask("rates", frames["rates"], plan.keys, False)
-            assert asked is not None
-            wait([asked])
+            asked = answered(drawers, frames["rates"], plan)
             assert drawers.take(asked) == draw(FIGURES["rates"], frames["rates"], plan.keys)
 
 
@@ -260,9 +258,7 @@ def test_nothing_temporary_is_left(
     monkeypatch.setenv("MPLCONFIGDIR", "/dev/null/nowhere")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Drawers(1, LEAST_CELLS) as drawers:
-        asked = drawers.ask("rates", frames["rates"], plan.keys, True)
-        assert asked is not None
-        wait([asked])
+        asked = answered(drawers, frames["rates"], plan, True)
         assert len(list(tmp_path.rglob("matplotlib-*"))) == 1
         assert drawers.take(asked) == draw(FIGURES["rates"], frames["rates"], plan.keys, True)
     assert list(tmp_path.iterdir()) == []

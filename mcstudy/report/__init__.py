@@ -118,8 +118,7 @@ class _Figures:
     def drawn(self) -> dict[str, Drawn]:
         """All of them, by name."""
         # The drawers begin with the first.
-        found = {name: self._drawn(name) for name in reversed(FIGURES)}
-        return {name: found[name] for name in FIGURES}
+        return {name: self._drawn(name) for name in reversed(FIGURES)}
 
     def _drawn(self, name: str) -> Drawn:
         drawing = FIGURES[name]

@@ -117,7 +117,7 @@ def scale(repeats: int, threads: int | None, most: int, tell: Tell) -> None:
         for count in (1, 10, 100, 1000)
     ]
     few = [
-        _rate(f"{count} cell{'s' * (count > 1)} of 256 trials", _cheap(count), 256, count, threads, repeats, tell)
+        _rate(f"{count} cells of 256 trials", _cheap(count), 256, count, threads, repeats, tell)
         for count in (100, 1000)
     ]
     rows = {"any number of trials": trials, "any number of cells": cells, "also of 256 trials": [*cells, *few]}
